@@ -1,0 +1,34 @@
+"""trtdoctor: whether this machine can build and run NVIDIA TensorRT engines, and what to do if not.
+
+The public API is what ``__all__`` names; it is imported on first use, so that ``import trtdoctor`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+__all__ = ["Finding", "Report", "Severity", "Snapshot", "Verdict", "__version__", "check"]
+
+if TYPE_CHECKING:
+    from trtdoctor.api import check
+    from trtdoctor.findings import Finding, Report, Severity, Verdict
+    from trtdoctor.snapshot import Snapshot
+
+_HOMES = {
+    "check": "trtdoctor.api",
+    "Finding": "trtdoctor.findings",
+    "Report": "trtdoctor.findings",
+    "Severity": "trtdoctor.findings",
+    "Verdict": "trtdoctor.findings",
+    "Snapshot": "trtdoctor.snapshot",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'trtdoctor' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_HOMES[name]), name)
