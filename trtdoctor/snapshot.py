@@ -1,0 +1,454 @@
+"""The Snapshot: every fact about one environment, as plain data that can be written down and replayed.
+
+Probes fill it, ``declared`` builds it from a description, rules read it. Nothing here judges. What is not known is
+``None`` (or an empty tuple), never a made-up value; what a probe could not learn stands in ``probes`` with the reason.
+
+The JSON form carries ``"schema": "trtdoctor-snapshot/1"``. Readers ignore fields and words that they do not know, so
+adding a field keeps ``/1``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
+
+from trtdoctor.text import clean
+
+SCHEMA = "trtdoctor-snapshot/1"
+MAX_BYTES = 64 * 1024 * 1024
+"""An input file is at most this long (contracts: 64 MiB)."""
+MAX_ITEMS = 20_000
+"""No list of a Snapshot is longer; what is beyond is not read."""
+
+_T = TypeVar("_T")
+
+
+class SnapshotError(ValueError):
+    """The document is no Snapshot; the message is one line for the user."""
+
+
+def _private(kind: str) -> Any:
+    """A field that ``--redact`` changes: ``path``, ``secret`` (dropped) or ``message`` (free text, dropped)."""
+    return field(default=None, metadata={"private": kind})
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The operating system as processes see it (inside a container: the image's)."""
+
+    system: str | None = None
+    """``linux`` or ``windows``."""
+    distribution: str | None = None
+    """``ubuntu``, ``debian``, ``rhel``, … as in /etc/os-release ID; ``windows``."""
+    distribution_version: str | None = None
+    kernel: str | None = None
+    architecture: str | None = None
+    """``x86_64``, ``aarch64``, …"""
+    libc: str | None = None
+    """``glibc`` or ``musl``."""
+    glibc: str | None = None
+    wsl: bool | None = None
+    l4t: str | None = None
+    """Jetson Linux release, ``36.4.3``; None when this is no Jetson."""
+    jetpack: str | None = None
+    """JetPack version, when declared or learnt from the nvidia-jetpack package; ``""`` for a Jetson of unknown JetPack."""
+    memory_bytes: int | None = None
+    memory_limit_bytes: int | None = None
+    """The control group's limit; None when there is none."""
+    shm_bytes: int | None = None
+    """Size of /dev/shm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """The container that the check runs in, or that was declared."""
+
+    runtime: str | None = None
+    image: str | None = None
+    gpu_access: bool | None = None
+    """Whether GPUs were requested for it; None when it cannot be told."""
+    driver_capabilities: tuple[str, ...] | None = None
+    """NVIDIA_DRIVER_CAPABILITIES; None when not set."""
+    fabric_manager: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """The NVIDIA driver: kernel module, user-mode library, and what NVML says."""
+
+    version: str | None = None
+    """As declared, or by NVML."""
+    kernel_version: str | None = None
+    """Of the loaded kernel module (/proc/driver/nvidia/version, /sys/module/nvidia/version)."""
+    kernel_flavour: str | None = None
+    """``open`` or ``proprietary``."""
+    library_version: str | None = None
+    """Of the libcuda that the loader finds first, from its file name."""
+    library_path: str | None = _private("path")
+    library_kind: str | None = None
+    """``driver``, ``compat`` (forward-compatibility package), ``stub``, ``mismatched``, or ``other``."""
+    cuda: str | None = None
+    """Highest CUDA version that libcuda serves (cuDriverGetVersion), ``13.0``."""
+    cuinit_error: int | None = None
+    """What cuInit returned, 0 for success; None when not called."""
+    nvml_error: int | None = None
+    """NVML's return code when it could not be asked, else 0; None when NVML was not tried."""
+    nvml_version: str | None = None
+    installed: bool | None = None
+    """False when looked for and not there; None when nobody looked."""
+    nodes: tuple[DeviceNode, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceNode:
+    """A file under /dev that the driver needs."""
+
+    path: str = ""
+    accessible: bool | None = None
+    """Whether this process may open it for reading and writing."""
+
+
+@dataclass(frozen=True, slots=True)
+class GpuProcess:
+    """A process that uses a GPU: pid and base name, never its arguments."""
+
+    pid: int | None = None
+    name: str | None = None
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One GPU, as NVML numbers it, or as declared."""
+
+    index: int = 0
+    name: str | None = None
+    compute_capability: str | None = None
+    memory_bytes: int | None = None
+    memory_free_bytes: int | None = None
+    uuid: str | None = _private("secret")
+    pci_bus_id: str | None = _private("secret")
+    mig: bool | None = None
+    vgpu: bool | None = None
+    compute_mode: str | None = None
+    """``default``, ``exclusive-process``, ``prohibited``."""
+    fabric_state: str | None = None
+    """``not-supported``, ``not-started``, ``in-progress``, ``completed``."""
+    fabric_status: int | None = None
+    visible: bool | None = None
+    """Whether CUDA_VISIBLE_DEVICES lets processes see it; None when it cannot be told."""
+    error: str | None = None
+    """Why this GPU could not be asked (``lost``, ``no-permission``, …)."""
+    processes: tuple[GpuProcess, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One installed file of a component, or one component that was declared."""
+
+    component: str = ""
+    """``tensorrt``, ``cuda`` (its runtime), ``cudnn``, ``cublas``, ``nvrtc``, ``nvjitlink``."""
+    name: str | None = None
+    """Library name without version: ``libnvinfer_plugin``."""
+    role: str | None = None
+    """What the file is inside its component (matrix/libraries.yaml): ``builder``, ``plugin``, ``parser``, ``lean``, …"""
+    version: str | None = None
+    how: str | None = None
+    """How the version was learnt: ``declared``, ``file-name``, ``wheel``, ``package``, ``soname``, ``header``, ``json``, ``loaded``."""
+    path: str | None = _private("path")
+    realpath: str | None = _private("path")
+    soname: str | None = None
+    size: int | None = None
+    owner: str | None = None
+    """``NAME VERSION`` of the wheel or system package that owns the file."""
+    origin: str | None = None
+    """``apt``, ``rpm``, ``tar``, ``zip``, ``runfile``, ``pip``, ``conda``, ``container``, ``jetpack``; None when unknown."""
+    flavour: str | None = None
+    """CUDA major it was built for: ``cu11``, ``cu12``, ``cu13``; None when unknown."""
+    product: str | None = None
+    """TensorRT only: ``full``, ``lean``, ``dispatch``, ``rtx``."""
+    loaded: bool | None = None
+    """True when a process is known to load just this one."""
+    found_by: tuple[str, ...] = ()
+    """Search paths that lead to it: ``ld_library_path``, ``ld.so.cache``, ``wheel``, ``toolkit``, ``conda``, ``default``."""
+    problem: str | None = None
+    """Why the file cannot be what its name says: ``not-elf``, ``truncated``, ``broken-link``, ``unreadable``, ``foreign-architecture``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Toolkit:
+    """A CUDA toolkit root."""
+
+    root: str | None = _private("path")
+    version: str | None = None
+    how: str | None = None
+    nvcc: str | None = None
+    """Version that its nvcc has, when it has one."""
+    stubs: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """One Python distribution that has to do with the stack."""
+
+    name: str = ""
+    """Normalised: lower case, dashes."""
+    version: str | None = None
+    location: str | None = _private("path")
+    requires: tuple[str, ...] = ()
+    files_missing: int | None = None
+    """How many of the shared objects that its RECORD lists are not on disk; None when there is no RECORD."""
+    has_libraries: bool | None = None
+    """Whether its RECORD lists shared objects at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """A Python whose packages were looked at."""
+
+    path: str | None = _private("path")
+    version: str | None = None
+    chosen_by: str | None = None
+    """Which rule picked it: ``--python``, ``VIRTUAL_ENV``, ``CONDA_PREFIX``, ``PATH``, ``own``, ``declared``."""
+    implementation: str | None = None
+    abi: str | None = None
+    """ABI tag: ``cp310``, ``cp313t``."""
+    platform: str | None = None
+    distributions: tuple[Distribution, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One system package that has to do with the stack."""
+
+    name: str = ""
+    version: str | None = None
+    manager: str | None = None
+    """``dpkg``, ``rpm``, ``apk``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A serialized engine that was declared (files are looked at by their own probe)."""
+
+    tensorrt: str | None = None
+    compute_capability: str | None = None
+    gpu: str | None = None
+    system: str | None = None
+    version_compatible: bool | None = None
+    hardware_compatibility: str | None = None
+    serialization: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment variable of the allow-list."""
+
+    name: str = ""
+    value: str | None = _private("path")
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeOutcome:
+    """How one probe went."""
+
+    name: str = ""
+    outcome: str = "ok"
+    """``ok``, ``partial``, ``failed``, ``crashed``, ``timed-out``, ``skipped``."""
+    detail: str | None = _private("message")
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that is known of one environment."""
+
+    kind: str = "live"
+    """``live`` (probed) or ``declared``."""
+    program: str | None = None
+    taken: str | None = None
+    """ISO date."""
+    redacted: bool = False
+    platform: Platform = Platform()
+    container: Container | None = None
+    """None when this is no container, or nobody said."""
+    driver: Driver = Driver()
+    gpus: tuple[Gpu, ...] | None = None
+    """None when it is not known which GPUs there are; empty when there is none."""
+    copies: tuple[Copy, ...] = ()
+    toolkits: tuple[Toolkit, ...] = ()
+    interpreters: tuple[Interpreter, ...] = ()
+    packages: tuple[Package, ...] = ()
+    settings: tuple[Setting, ...] = ()
+    engines: tuple[Engine, ...] = ()
+    wants: tuple[str, ...] = ()
+    searched: tuple[str, ...] = ()
+    """Components that were looked for everywhere, so that their absence is a fact: ``tensorrt``, ``cudnn``, …"""
+    probes: tuple[ProbeOutcome, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def setting(self, name: str) -> str | None:
+        """The value of an environment variable of the allow-list; None when it is not set."""
+        return next((item.value for item in self.settings if item.name == name), None)
+
+    def to_plain(self) -> dict[str, Any]:
+        """The JSON form, as plain data."""
+        return {"schema": SCHEMA, **_plain(self)}
+
+    def to_json(self) -> str:
+        """The JSON form, as text with a final newline."""
+        return json.dumps(self.to_plain(), indent=1, ensure_ascii=False) + "\n"
+
+    @staticmethod
+    def from_plain(document: Any) -> Snapshot:
+        """Read the JSON form; raises :class:`SnapshotError` when it is none."""
+        if not isinstance(document, dict):
+            raise SnapshotError("not a snapshot: the document is no JSON object")
+        schema = document.get("schema")
+        if schema != SCHEMA:
+            shown = clean(str(schema), 60) if schema is not None else "no schema"
+            raise SnapshotError(f"not a snapshot: it says {shown}, wanted {SCHEMA}")
+        return _read(Snapshot, document, "snapshot")
+
+    @staticmethod
+    def from_json(text: str | bytes) -> Snapshot:
+        """Read the JSON form from text; raises :class:`SnapshotError`."""
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise SnapshotError(f"not JSON: {clean(str(error), 120)}") from None
+        return Snapshot.from_plain(document)
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+# -- reading: one decoder for each annotation that the classes above use ---------------------------------------------
+
+
+def _text(value: Any, where: str) -> str:
+    if not isinstance(value, str):
+        raise SnapshotError(f"{where}: wanted text, found {type(value).__name__}")
+    return clean(value)
+
+
+def _whole(value: Any, where: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > 1 << 63:
+        raise SnapshotError(f"{where}: wanted a whole number")
+    return value
+
+
+def _number(value: Any, where: str) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise SnapshotError(f"{where}: wanted a number")
+    return float(value)
+
+
+def _truth(value: Any, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise SnapshotError(f"{where}: wanted true or false")
+    return value
+
+
+def _many(read: Callable[[Any, str], _T]) -> Callable[[Any, str], tuple[_T, ...]]:
+    def reader(value: Any, where: str) -> tuple[_T, ...]:
+        if not isinstance(value, list):
+            raise SnapshotError(f"{where}: wanted a list")
+        return tuple(read(item, f"{where}[{number}]") for number, item in enumerate(value[:MAX_ITEMS]))
+
+    return reader
+
+
+def _nested(kind: type[_T]) -> Callable[[Any, str], _T]:
+    def reader(value: Any, where: str) -> _T:
+        return _read(kind, value, where)
+
+    return reader
+
+
+_READERS: dict[str, Callable[[Any, str], Any]] = {
+    "str": _text,
+    "int": _whole,
+    "float": _number,
+    "bool": _truth,
+    "tuple[str, ...]": _many(_text),
+}
+for _kind in (Platform, Container, Driver, DeviceNode, GpuProcess, Gpu, Copy, Toolkit, Distribution, Interpreter):
+    _READERS[_kind.__name__] = _nested(_kind)
+    _READERS[f"tuple[{_kind.__name__}, ...]"] = _many(_nested(_kind))
+for _kind in (Package, Engine, Setting, ProbeOutcome):
+    _READERS[f"tuple[{_kind.__name__}, ...]"] = _many(_nested(_kind))
+
+
+def _read(kind: type[_T], document: Any, where: str) -> _T:
+    if not isinstance(document, dict):
+        raise SnapshotError(f"{where}: wanted an object, found {type(document).__name__}")
+    values: dict[str, Any] = {}
+    for name, spec in kind.__dataclass_fields__.items():  # type: ignore[attr-defined]
+        if name not in document:
+            continue
+        value = document[name]
+        annotation = spec.type.removesuffix(" | None")
+        if value is None:
+            if annotation == spec.type:
+                raise SnapshotError(f"{where}.{name}: may not be null")
+            values[name] = None
+        else:
+            values[name] = _READERS[annotation](value, f"{where}.{name}")
+    return kind(**values)
+
+
+# -- redaction: by the type of the field, never by looking for text ---------------------------------------------------
+
+_SYSTEM_ROOTS = ("/usr/", "/lib/", "/lib64/", "/opt/nvidia/", "/etc/", "/dev/", "/proc/", "/sys/", "/run/nvidia", "<")
+
+
+def redact(snapshot: Snapshot) -> Snapshot:
+    """A copy without UUIDs, PCI ids, free messages, and private paths.
+
+    A private directory becomes ``<dir1>``, ``<dir2>``, …: the same directory always the same word, so that verdicts
+    that compare directories stay what they were.
+    """
+    known: dict[str, str] = {}
+
+    def hide_path(path: str) -> str:
+        return ":".join(_hide_one(part, known) for part in path.split(":")) if ":" in path else _hide_one(path, known)
+
+    def walk(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(walk(item) for item in value)
+        if not hasattr(value, "__dataclass_fields__"):
+            return value
+        changed: dict[str, Any] = {}
+        for spec in fields(value):
+            current = getattr(value, spec.name)
+            private = spec.metadata.get("private")
+            if private is None or current is None:
+                changed[spec.name] = walk(current)
+            else:
+                changed[spec.name] = hide_path(current) if private == "path" else None
+        return replace(value, **changed)
+
+    result: Snapshot = walk(snapshot)
+    return replace(result, redacted=True)
+
+
+def _hide_one(path: str, known: dict[str, str]) -> str:
+    if "/" not in path or (path.startswith(_SYSTEM_ROOTS) and not path.startswith("/usr/home/")):
+        return path
+    for marker in ("/site-packages", "/dist-packages", "/lib/", "/bin/", "/lib64/", "/targets/"):
+        head, found, tail = path.partition(marker)
+        if found:
+            break
+    else:
+        head, found, tail = path, "", ""
+    if head and head not in known:
+        known[head] = f"<dir{len(known) + 1}>"
+    return (known[head] if head else "") + found + tail

@@ -1,0 +1,68 @@
+"""YAML from files that may be hostile: size, depth and aliases are bounded before anything is built."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_DEPTH = 60
+MAX_NODES = 2_000_000
+
+
+class YamlError(ValueError):
+    """The text is no YAML that we read; the message is one line and names the line where it can."""
+
+
+def parse(content: bytes | str) -> Any:
+    """Parse YAML of plain data; dates stay the text that people typed.
+
+    Aliases are refused: they are how a small file becomes an endless one. Raises :class:`YamlError`.
+    """
+    import yaml
+
+    if len(content) > MAX_BYTES:
+        raise YamlError(f"longer than {MAX_BYTES // 1024 // 1024} MiB")
+    loader = _loader()
+    try:
+        _guard(content, loader)
+        return yaml.load(content, Loader=loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "not YAML"
+        line = f"line {mark.line + 1}: " if mark is not None else ""
+        raise YamlError(line + " ".join(str(problem).split())[:160]) from None
+    except (ValueError, RecursionError, OverflowError) as error:
+        raise YamlError(" ".join(str(error).split())[:160] or "not YAML") from None
+
+
+def _guard(content: bytes | str, loader: Any) -> None:
+    """Walk the events once, before any object exists."""
+    import yaml
+
+    depth = nodes = 0
+    for event in yaml.parse(content, Loader=loader):
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent):
+            raise YamlError(f"line {line}: aliases (*name) are not read")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        nodes += 1
+        if depth > MAX_DEPTH:
+            raise YamlError(f"line {line}: nested deeper than {MAX_DEPTH}")
+        if nodes > MAX_NODES:
+            raise YamlError(f"line {line}: more than {MAX_NODES} values")
+
+
+@lru_cache(maxsize=1)
+def _loader() -> Any:
+    import yaml
+
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    resolvers = {
+        first: [(tag, expression) for tag, expression in entries if tag != "tag:yaml.org,2002:timestamp"]
+        for first, entries in base.yaml_implicit_resolvers.items()
+    }
+    return type("Loader", (base,), {"yaml_implicit_resolvers": resolvers})
