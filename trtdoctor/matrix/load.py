@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from datetime import date
@@ -142,6 +143,8 @@ def _load(directory: str) -> Matrix:
     except (OSError, UnicodeDecodeError) as error:
         name = getattr(error, "filename", None)
         raise MatrixError(f"{directory} is no matrix: {name or 'VERSION'} cannot be read") from None
+    if not re.fullmatch(r"20\d\d\.(?:0?[1-9]|1[0-2])\.\d{1,4}", version):
+        raise MatrixError(f"{directory}/VERSION: wanted a calendar version such as 2026.11.0")
     digest = digest_of(version, raw)
     compiled = _read_compiled(folder.parent / _COMPILED, digest) or _read_compiled(_cache_file(digest), digest)
     if compiled is None:
