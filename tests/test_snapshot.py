@@ -24,7 +24,11 @@ from trtdoctor.snapshot import (
 )
 
 FULL = Snapshot(
-    gpus=(Gpu(index=0, name="NVIDIA H200", uuid="GPU-12345678-aaaa-bbbb-cccc-1234567890ab", pci_bus_id="00000000:01:00.0"),),
+    gpus=(
+        Gpu(
+            index=0, name="NVIDIA H200", uuid="GPU-12345678-aaaa-bbbb-cccc-1234567890ab", pci_bus_id="00000000:01:00.0"
+        ),
+    ),
     copies=(
         Copy("cudnn", path="/home/alice/venv/lib/python3.12/site-packages/nvidia/cudnn/lib/libcudnn.so.9"),
         Copy("cudnn", path="/home/alice/venv/lib/python3.12/site-packages/nvidia/cudnn/lib/libcudnn_ops.so.9"),

@@ -3,14 +3,11 @@
 The public API is what ``__all__`` names; it is imported on first use, so that ``import trtdoctor`` costs nothing.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
 __version__ = "0.1.0"
 
 __all__ = ["Finding", "Report", "Severity", "Snapshot", "Verdict", "__version__", "check"]
 
+TYPE_CHECKING = False  # what type checkers take for true; importing typing for it would be the dearest line here
 if TYPE_CHECKING:
     from trtdoctor.api import check
     from trtdoctor.findings import Finding, Report, Severity, Verdict
@@ -26,9 +23,10 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'trtdoctor' has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    found: object = getattr(importlib.import_module(_HOMES[name]), name)
+    return found

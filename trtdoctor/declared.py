@@ -19,7 +19,6 @@ from trtdoctor.snapshot import (
     Engine,
     Gpu,
     Interpreter,
-    Platform,
     Setting,
     Snapshot,
 )
@@ -78,22 +77,11 @@ def snapshot_of(environment: Any, base: Snapshot | None = None) -> Snapshot:
 
     With ``base``, what is stated overrides it and the rest stays. Raises :class:`DeclarationError`.
     """
-    if environment is None:
-        environment = {}
-    if not isinstance(environment, dict):
-        raise DeclarationError("a declared environment is a mapping of keys such as os, gpus, driver, tensorrt")
-    if set(environment) == {"environment"}:
-        environment = environment["environment"]
-        return snapshot_of(environment, base)
-    for key in environment:
-        if key not in KEYS:
-            raise DeclarationError(f"unknown key {_shown(key)}{_suggest(str(key), KEYS)}")
-    stated = {key: value for key, value in environment.items() if value is not None}
+    stated = _stated(environment)
     found = base or Snapshot(kind="declared")
     found = _with_platform(found, stated)
     found = _with_driver(found, stated)
-    if "gpus" in stated:
-        found = replace(found, gpus=tuple(_gpu(item, number) for number, item in enumerate(_entries(stated, "gpus"))))
+    found = _with_gpus(found, stated)
     for component in _COPIES:
         if component in stated:
             copies = tuple(_copy(component, item) for item in _entries(stated, component))
@@ -107,6 +95,20 @@ def snapshot_of(environment: Any, base: Snapshot | None = None) -> Snapshot:
     if "wants" in stated:
         found = replace(found, wants=tuple(_words(stated["wants"], "wants")))
     return found
+
+
+def _stated(environment: Any) -> dict[str, Any]:
+    """The keys that are stated; a document whose only key is ``environment`` is that environment."""
+    if environment is None:
+        return {}
+    if not isinstance(environment, dict):
+        raise DeclarationError("a declared environment is a mapping of keys such as os, gpus, driver, tensorrt")
+    if set(environment) == {"environment"}:
+        return _stated(environment["environment"])
+    for key in environment:
+        if key not in KEYS:
+            raise DeclarationError(f"unknown key {_shown(key)}{_suggest(str(key), KEYS)}")
+    return {key: value for key, value in environment.items() if value is not None}
 
 
 def environment_of(settings: Iterable[str]) -> dict[str, Any]:
@@ -151,7 +153,9 @@ def _gpu_words(value: str) -> dict[str, Any]:
         key, _, content = word.partition("=")
         target = {"cc": "compute_capability", "memory": "memory_gib"}.get(key, key)
         if target not in _ENTRY_KEYS["gpus"]:
-            raise DeclarationError(f"--set gpu: unknown key {_shown(key)}{_suggest(key, ('cc', 'memory', 'mig', 'vgpu'))}")
+            raise DeclarationError(
+                f"--set gpu: unknown key {_shown(key)}{_suggest(key, ('cc', 'memory', 'mig', 'vgpu'))}"
+            )
         entry[target] = content if target == "compute_capability" else _scalar(content)
     return entry
 
@@ -162,7 +166,9 @@ def _copy_words(component: str, value: str) -> dict[str, Any]:
     for word in filter(None, (part.strip() for part in rest.split(","))):
         key, _, content = word.partition("=")
         if key not in _ENTRY_KEYS[component]:
-            raise DeclarationError(f"--set {component}: unknown key {_shown(key)}{_suggest(key, _ENTRY_KEYS[component])}")
+            raise DeclarationError(
+                f"--set {component}: unknown key {_shown(key)}{_suggest(key, _ENTRY_KEYS[component])}"
+            )
         entry[key] = _scalar(content) if key == "loaded" else content
     return entry
 
@@ -172,7 +178,9 @@ def _scalar(value: str) -> Any:
     if lowered in ("true", "yes", "false", "no"):
         return lowered in ("true", "yes")
     try:
-        return float(value) if "." in value and value.count(".") == 1 and not _CAPABILITY.fullmatch(value) else int(value)
+        return (
+            float(value) if "." in value and value.count(".") == 1 and not _CAPABILITY.fullmatch(value) else int(value)
+        )
     except ValueError:
         return value
 
@@ -188,7 +196,9 @@ def _with_platform(found: Snapshot, stated: dict[str, Any]) -> Snapshot:
         platform = replace(platform, wsl=_truth(stated["wsl"], "wsl"))
     if "arch" in stated:
         arch = _word(stated["arch"], "arch").lower()
-        platform = replace(platform, architecture={"amd64": "x86_64", "arm64": "aarch64", "sbsa": "aarch64"}.get(arch, arch))
+        platform = replace(
+            platform, architecture={"amd64": "x86_64", "arm64": "aarch64", "sbsa": "aarch64"}.get(arch, arch)
+        )
     if "glibc" in stated:
         platform = replace(platform, glibc=_version(stated["glibc"], "glibc"), libc="glibc")
     return replace(found, platform=platform)
@@ -223,6 +233,16 @@ def _with_driver(found: Snapshot, stated: dict[str, Any]) -> Snapshot:
         if loader.get("notes") is not None:
             found = replace(found, notes=(*found.notes, clean(str(loader["notes"]))))
     return replace(found, driver=driver)
+
+
+def _with_gpus(found: Snapshot, stated: dict[str, Any]) -> Snapshot:
+    if "gpus" not in stated:
+        return found
+    gpus = tuple(_gpu(item, number) for number, item in enumerate(_entries(stated, "gpus")))
+    container = found.container
+    if container is not None and gpus and not container.gpu_access:
+        container = replace(container, gpu_access=None)  # who states a GPU means that it can be reached
+    return replace(found, gpus=gpus, container=container)
 
 
 def _gpu(item: Any, number: int) -> Gpu:
@@ -273,7 +293,9 @@ def _with_python(found: Snapshot, stated: dict[str, Any]) -> Snapshot:
         packages = stated["packages"]
         if not isinstance(packages, dict):
             raise DeclarationError("packages: wanted a mapping of distribution names to versions")
-        named = {_normal(str(name)): _optional_version(version, f"packages.{name}") for name, version in packages.items()}
+        named = {
+            _normal(str(name)): _optional_version(version, f"packages.{name}") for name, version in packages.items()
+        }
         kept = tuple(item for item in current.distributions if item.name not in named)
         added = tuple(Distribution(name=name, version=version) for name, version in named.items())
         current = replace(current, distributions=kept + added)
@@ -285,7 +307,9 @@ def _container(entry: dict[str, Any]) -> Container:
     return Container(
         image=_optional_word(entry.get("image"), "container.image"),
         gpu_access=_optional_truth(entry.get("gpu_access"), "container.gpu_access"),
-        driver_capabilities=tuple(_words(capabilities, "container.driver_capabilities")) if capabilities is not None else None,
+        driver_capabilities=tuple(_words(capabilities, "container.driver_capabilities"))
+        if capabilities is not None
+        else None,
         fabric_manager=_optional_truth(entry.get("fabric_manager"), "container.fabric_manager"),
     )
 

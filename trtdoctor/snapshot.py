@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import Any, TypeVar
 
+from trtdoctor.record import record
 from trtdoctor.text import clean
 
 SCHEMA = "trtdoctor-snapshot/1"
@@ -30,11 +31,14 @@ class SnapshotError(ValueError):
 
 
 def _private(kind: str) -> Any:
-    """A field that ``--redact`` changes: ``path``, ``secret`` (dropped) or ``message`` (free text, dropped)."""
+    """A field that ``--redact`` changes: ``path``, ``setting`` (paths, or names of devices), ``secret`` or ``message``.
+
+    The last two (the latter is free text) are dropped.
+    """
     return field(default=None, metadata={"private": kind})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Platform:
     """The operating system as processes see it (inside a container: the image's)."""
 
@@ -53,7 +57,7 @@ class Platform:
     l4t: str | None = None
     """Jetson Linux release, ``36.4.3``; None when this is no Jetson."""
     jetpack: str | None = None
-    """JetPack version, when declared or learnt from the nvidia-jetpack package; ``""`` for a Jetson of unknown JetPack."""
+    """JetPack version, declared or from the nvidia-jetpack package; ``""`` for a Jetson of unknown JetPack."""
     memory_bytes: int | None = None
     memory_limit_bytes: int | None = None
     """The control group's limit; None when there is none."""
@@ -61,7 +65,7 @@ class Platform:
     """Size of /dev/shm."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Container:
     """The container that the check runs in, or that was declared."""
 
@@ -74,7 +78,7 @@ class Container:
     fabric_manager: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Driver:
     """The NVIDIA driver: kernel module, user-mode library, and what NVML says."""
 
@@ -96,12 +100,13 @@ class Driver:
     nvml_error: int | None = None
     """NVML's return code when it could not be asked, else 0; None when NVML was not tried."""
     nvml_version: str | None = None
+    """Driver version that NVML's library belongs to, also when it could not be asked for more."""
     installed: bool | None = None
     """False when looked for and not there; None when nobody looked."""
     nodes: tuple[DeviceNode, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeviceNode:
     """A file under /dev that the driver needs."""
 
@@ -110,7 +115,7 @@ class DeviceNode:
     """Whether this process may open it for reading and writing."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GpuProcess:
     """A process that uses a GPU: pid and base name, never its arguments."""
 
@@ -119,7 +124,7 @@ class GpuProcess:
     memory_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Gpu:
     """One GPU, as NVML numbers it, or as declared."""
 
@@ -131,6 +136,8 @@ class Gpu:
     uuid: str | None = _private("secret")
     pci_bus_id: str | None = _private("secret")
     mig: bool | None = None
+    mig_instances: int | None = None
+    """How many MIG instances it is divided into; None when MIG is off or nobody asked."""
     vgpu: bool | None = None
     compute_mode: str | None = None
     """``default``, ``exclusive-process``, ``prohibited``."""
@@ -144,7 +151,7 @@ class Gpu:
     processes: tuple[GpuProcess, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Copy:
     """One installed file of a component, or one component that was declared."""
 
@@ -153,10 +160,11 @@ class Copy:
     name: str | None = None
     """Library name without version: ``libnvinfer_plugin``."""
     role: str | None = None
-    """What the file is inside its component (matrix/libraries.yaml): ``builder``, ``plugin``, ``parser``, ``lean``, …"""
+    """What the file is inside its component (matrix/libraries.yaml): ``builder``, ``plugin``, ``lean``, …"""
     version: str | None = None
     how: str | None = None
-    """How the version was learnt: ``declared``, ``file-name``, ``wheel``, ``package``, ``soname``, ``header``, ``json``, ``loaded``."""
+    """How the version was learnt: ``declared``, ``file-name``, ``wheel``, ``package``, ``soname``, ``header``,
+    ``json``, ``loaded``."""
     path: str | None = _private("path")
     realpath: str | None = _private("path")
     soname: str | None = None
@@ -164,7 +172,7 @@ class Copy:
     owner: str | None = None
     """``NAME VERSION`` of the wheel or system package that owns the file."""
     origin: str | None = None
-    """``apt``, ``rpm``, ``tar``, ``zip``, ``runfile``, ``pip``, ``conda``, ``container``, ``jetpack``; None when unknown."""
+    """``apt``, ``rpm``, ``tar``, ``zip``, ``runfile``, ``pip``, ``conda``, ``container``, ``jetpack``; or None."""
     flavour: str | None = None
     """CUDA major it was built for: ``cu11``, ``cu12``, ``cu13``; None when unknown."""
     product: str | None = None
@@ -172,12 +180,14 @@ class Copy:
     loaded: bool | None = None
     """True when a process is known to load just this one."""
     found_by: tuple[str, ...] = ()
-    """Search paths that lead to it: ``ld_library_path``, ``ld.so.cache``, ``wheel``, ``toolkit``, ``conda``, ``default``."""
+    """Search paths that lead to it: ``ld_library_path``, ``ld.so.cache``, ``wheel``, ``toolkit``, ``conda``,
+    ``default``, ``unpacked`` (an archive under /opt, /usr/local or /usr/src), ``include`` (headers)."""
     problem: str | None = None
-    """Why the file cannot be what its name says: ``not-elf``, ``truncated``, ``broken-link``, ``unreadable``, ``foreign-architecture``."""
+    """Why the file cannot be what its name says: ``not-elf``, ``truncated``, ``broken-link``, ``unreadable``,
+    ``foreign-architecture``."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Toolkit:
     """A CUDA toolkit root."""
 
@@ -189,7 +199,7 @@ class Toolkit:
     stubs: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Distribution:
     """One Python distribution that has to do with the stack."""
 
@@ -202,9 +212,11 @@ class Distribution:
     """How many of the shared objects that its RECORD lists are not on disk; None when there is no RECORD."""
     has_libraries: bool | None = None
     """Whether its RECORD lists shared objects at all."""
+    files_changed: int | None = None
+    """How many of those shared objects are on disk as another file: another distribution wrote over them."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Interpreter:
     """A Python whose packages were looked at."""
 
@@ -219,7 +231,7 @@ class Interpreter:
     distributions: tuple[Distribution, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Package:
     """One system package that has to do with the stack."""
 
@@ -229,7 +241,7 @@ class Package:
     """``dpkg``, ``rpm``, ``apk``."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Engine:
     """A serialized engine that was declared (files are looked at by their own probe)."""
 
@@ -242,15 +254,15 @@ class Engine:
     serialization: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Setting:
     """One environment variable of the allow-list."""
 
     name: str = ""
-    value: str | None = _private("path")
+    value: str | None = _private("setting")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProbeOutcome:
     """How one probe went."""
 
@@ -261,7 +273,7 @@ class ProbeOutcome:
     seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Snapshot:
     """Everything that is known of one environment."""
 
@@ -380,10 +392,12 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
     "bool": _truth,
     "tuple[str, ...]": _many(_text),
 }
-for _kind in (Platform, Container, Driver, DeviceNode, GpuProcess, Gpu, Copy, Toolkit, Distribution, Interpreter):
+_KINDS: tuple[type[Any], ...] = (
+    *(Platform, Container, Driver, DeviceNode, GpuProcess, Gpu, Copy, Toolkit, Distribution, Interpreter),
+    *(Package, Engine, Setting, ProbeOutcome),
+)
+for _kind in _KINDS:
     _READERS[_kind.__name__] = _nested(_kind)
-    _READERS[f"tuple[{_kind.__name__}, ...]"] = _many(_nested(_kind))
-for _kind in (Package, Engine, Setting, ProbeOutcome):
     _READERS[f"tuple[{_kind.__name__}, ...]"] = _many(_nested(_kind))
 
 
@@ -410,6 +424,23 @@ def _read(kind: type[_T], document: Any, where: str) -> _T:
 _SYSTEM_ROOTS = ("/usr/", "/lib/", "/lib64/", "/opt/nvidia/", "/etc/", "/dev/", "/proc/", "/sys/", "/run/nvidia", "<")
 
 
+_DEVICE_LISTS = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_MIG_CONFIG_DEVICES")
+"""Variables whose values may hold UUIDs of devices."""
+_OPEN_DEVICES = frozenset(("", "all", "none", "void", "NoDevFiles"))
+
+
+def _hide_devices(value: str) -> str:
+    """A list of devices: indices and fixed words stay, everything else (UUIDs) goes; how many there are stays."""
+
+    def hide(token: str) -> str:
+        word = token.strip()
+        if word in _OPEN_DEVICES or word.lstrip("+-").replace(":", "").isdecimal():
+            return word
+        return next((f"{kind}-<hidden>" for kind in ("GPU", "MIG") if word.startswith(f"{kind}-")), "<hidden>")
+
+    return ",".join(hide(token) for token in value.split(","))
+
+
 def redact(snapshot: Snapshot) -> Snapshot:
     """A copy without UUIDs, PCI ids, free messages, and private paths.
 
@@ -432,6 +463,10 @@ def redact(snapshot: Snapshot) -> Snapshot:
             private = spec.metadata.get("private")
             if private is None or current is None:
                 changed[spec.name] = walk(current)
+            elif private == "setting" and value.name in _DEVICE_LISTS:
+                changed[spec.name] = _hide_devices(current)
+            elif private == "setting":
+                changed[spec.name] = hide_path(current)
             else:
                 changed[spec.name] = hide_path(current) if private == "path" else None
         return replace(value, **changed)

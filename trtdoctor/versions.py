@@ -11,7 +11,16 @@ from collections.abc import Iterable
 from enum import Enum
 from functools import lru_cache
 
-__all__ = ["Answer", "Version", "VersionError", "decode_cublas", "decode_cuda", "decode_cudnn", "decode_tensorrt"]
+__all__ = [
+    "Answer",
+    "Version",
+    "VersionError",
+    "decode_cublas",
+    "decode_cuda",
+    "decode_cudnn",
+    "decode_tensorrt",
+    "within",
+]
 
 
 class Answer(Enum):
@@ -156,6 +165,51 @@ class Version:
 @lru_cache(maxsize=4096)
 def _parse(text: str) -> Version:
     return Version(text)
+
+
+_CLAUSE = re.compile(r"\s*(==|!=|>=|<=|>|<)\s*([^,\s]+?)(\.\*)?\s*")
+
+
+@lru_cache(maxsize=1024)
+def _clauses(specifier: str) -> tuple[tuple[str, Version, bool], ...]:
+    found = []
+    for text in filter(str.strip, specifier.split(",")):
+        match = _CLAUSE.fullmatch(text)
+        if match is None:
+            raise VersionError(f"not a specifier: {text[:60]!r}")
+        found.append((match[1], Version.parse(match[2]), match[3] is not None))
+    return tuple(found)
+
+
+def within(version: Version, specifier: str) -> Answer:
+    """Whether ``version`` falls under a specifier such as ``>=10.3,<11`` or ``==10.2.0``; UNKNOWN if it may.
+
+    The clauses are those of PEP 440 without ``~=`` and ``===``, and ``==10.2.0`` is not 10.2.0.post1. Unlike there,
+    a bound of three numbers means the release as NVIDIA numbers it: ``==10.2.0`` is 10.2.0.19 too.
+    Raises :class:`VersionError` when ``specifier`` is none.
+    """
+    return Answer.all(_under(version, *clause) for clause in _clauses(specifier))
+
+
+def _under(version: Version, operator: str, bound: Version, prefix: bool) -> Answer:
+    if operator == ">=":
+        return version.at_least(bound)
+    if operator == "<":
+        return version.below(bound)
+    same = version.same_as(bound)
+    if same is Answer.UNKNOWN and len(version.parts) > len(bound.parts):
+        # The bound is shorter: it means all that begin so when it says so or names a release, else it ends in zeros.
+        same = Answer.of(prefix or len(bound.parts) > 2 or not any(version.parts[len(bound.parts) :]))
+    if same is Answer.YES and not prefix and version.suffix != bound.suffix:
+        same = Answer.NO
+    if operator == "==":
+        return same
+    if operator == "!=":
+        return ~same
+    newer = version.at_least(bound)
+    if operator == ">":
+        return Answer.all((newer, ~same))
+    return Answer.YES if same is Answer.YES else ~newer if same is Answer.NO else Answer.UNKNOWN
 
 
 def _dotted(*parts: int) -> Version:

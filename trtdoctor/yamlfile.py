@@ -26,7 +26,7 @@ def parse(content: bytes | str) -> Any:
     loader = _loader()
     try:
         _guard(content, loader)
-        return yaml.load(content, Loader=loader)
+        return yaml.load(content, Loader=loader)  # noqa: S506 (it derives from the safe loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "not YAML"
@@ -40,8 +40,8 @@ def _guard(content: bytes | str, loader: Any) -> None:
     """Walk the events once, before any object exists."""
     import yaml
 
-    depth = nodes = 0
-    for event in yaml.parse(content, Loader=loader):
+    depth = 0
+    for nodes, event in enumerate(yaml.parse(content, Loader=loader)):
         line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent):
             raise YamlError(f"line {line}: aliases (*name) are not read")
@@ -49,7 +49,6 @@ def _guard(content: bytes | str, loader: Any) -> None:
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
-        nodes += 1
         if depth > MAX_DEPTH:
             raise YamlError(f"line {line}: nested deeper than {MAX_DEPTH}")
         if nodes > MAX_NODES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trtdoctor.matrix import jetpack as _jetpack
 from trtdoctor.matrix.judgement import Judgement
 from trtdoctor.matrix.load import Matrix
 from trtdoctor.matrix.rows import Fact, Row
@@ -83,27 +84,8 @@ def last_cuda(matrix: Matrix, capability: str) -> Fact | None:
 
 
 def jetpack(matrix: Matrix, version: Version | None = None, l4t: Version | None = None) -> Row | None:
-    """The JetPack of a version or of an L4T release; None when the matrix has none or several that fit."""
-    found = [row for row in matrix.rows("cuda", "jetpacks") if _is_jetpack(row, version, l4t)]
-    return found[0] if len(found) == 1 else None
-
-
-def _is_jetpack(row: Row, version: Version | None, l4t: Version | None) -> bool:
-    if version is not None and row.key != version.text and Version.parse(row.key).same_as(version) is not Answer.YES:
-        return False
-    if l4t is not None:
-        releases = row.get("l4t").value
-        if not isinstance(releases, list) or not any(_same_release(Version.maybe(item), l4t) for item in releases):
-            return False
-    return version is not None or l4t is not None
-
-
-def _same_release(known: Version | None, found: Version) -> bool:
-    # "35.1" is 35.1.0: a missing last part is a zero here, because that is how L4T releases are written.
-    if known is None:
-        return False
-    width = max(len(known.parts), len(found.parts))
-    return known.parts + (0,) * (width - len(known.parts)) == found.parts + (0,) * (width - len(found.parts))
+    """The JetPack of a version or of an L4T release, as :func:`trtdoctor.matrix.jetpack.one` finds it."""
+    return _jetpack.one(matrix, version, l4t)
 
 
 def _known(fact: Fact, *, none: bool = False) -> Fact | None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from trtdoctor.matrix.load import Matrix
 from trtdoctor.matrix.rows import Row
+from trtdoctor.record import record
 
 _SEPARATORS = re.compile(r"[-_.]+")
 _FLAVOURS = ("cu10", "cu11", "cu12", "cu13")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DistributionSpec:
     """What the matrix says of a distribution."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from trtdoctor.matrix.load import Matrix
 from trtdoctor.matrix.rows import UNKNOWN, Row
+from trtdoctor.record import record
 
 _LONGEST = 200
 _MIG = re.compile(r"\bmig\s+\d+g\.\d+gb\b.*|\bmig\b.*", re.IGNORECASE)
@@ -15,7 +15,7 @@ _WORDS = re.compile(r"[a-z0-9.+]+")
 _MEMORY = re.compile(r"\d+(?:g|gb|gib)")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Index:
     exact: dict[tuple[str, ...], tuple[Row, ...]]
     loose: dict[tuple[str, ...], tuple[Row, ...]]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from trtdoctor.matrix.rows import Fact
+from trtdoctor.record import record
 from trtdoctor.versions import Answer
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Judgement:
     """YES, NO or UNKNOWN, and why."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import lru_cache
 
 from trtdoctor.matrix.load import Matrix
 from trtdoctor.matrix.rows import Row
+from trtdoctor.record import record
 
 _LONGEST = 255
 _FIELDS = {
@@ -21,7 +22,7 @@ _HASH = r"(?:-[0-9a-f]{8})?"
 _HASHED = re.compile(r"-[0-9a-f]{8}\.so")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LibrarySpec:
     """What a file name says."""
 
@@ -41,10 +42,11 @@ class LibrarySpec:
     """Compute capability that a per-GPU builder resource is for: ``"8.6"``."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Template:
     row: Row
-    pattern: re.Pattern[str]
+    text: str
+    windows: bool
 
 
 def identify(matrix: Matrix, filename: str) -> LibrarySpec | None:
@@ -53,7 +55,7 @@ def identify(matrix: Matrix, filename: str) -> LibrarySpec | None:
         return None
     index = matrix.remember("libraries index", lambda: _build(matrix))
     for template in index.get(_stem(filename.lower()), ()):
-        match = template.pattern.fullmatch(filename)
+        match = _compiled(template.text, template.windows).fullmatch(filename)
         if match is not None:
             return _spec(template.row, filename, match.groupdict())
     return None
@@ -96,26 +98,26 @@ def _joined(parts: dict[str, str | None]) -> str | None:
 def _build(matrix: Matrix) -> dict[str, tuple[_Template, ...]]:
     index: dict[str, tuple[_Template, ...]] = {}
     for row in matrix.rows("libraries", "libraries"):
-        for text, pattern in _patterns(row):
-            stem = _stem(text.lower())
-            index[stem] = (*index.get(stem, ()), _Template(row, pattern))
+        for template in _templates(row):
+            stem = _stem(template.text.lower())
+            index[stem] = (*index.get(stem, ()), template)
     return index
 
 
-def _patterns(row: Row) -> Iterator[tuple[str, re.Pattern[str]]]:
-    for template in row.get("linux", "files").value or ():
-        yield template, _compiled(template, _HASH)
-    for template in row.get("windows", "dll").value or ():
-        yield template, _compiled(template, "", re.IGNORECASE)
+def _templates(row: Row) -> Iterator[_Template]:
+    yield from (_Template(row, text, windows=False) for text in row.get("linux", "files").value or ())
+    yield from (_Template(row, text, windows=True) for text in row.get("windows", "dll").value or ())
 
 
-def _compiled(template: str, before_so: str, flags: int = 0) -> re.Pattern[str]:
+@lru_cache(maxsize=512)
+def _compiled(template: str, windows: bool) -> re.Pattern[str]:
+    """Compiled when a name of that stem is first seen: compiling all of them costs more than a whole check."""
     text = re.escape(template).replace(r"\{", "{").replace(r"\}", "}")
-    text = text.replace(r"\.so", before_so + r"\.so", 1) if before_so else text
+    text = text if windows else text.replace(r"\.so", _HASH + r"\.so", 1)
     text = text.replace(r"\.{version}", r"(?:\.(?P<version>\d{1,9}(?:\.\d{1,9}){0,5}))?")
     for name, field in _FIELDS.items():
         text = text.replace("{" + name + "}", field)
-    return re.compile(text, flags | re.ASCII)
+    return re.compile(text, re.ASCII | (re.IGNORECASE if windows else 0))
 
 
 _STEM = re.compile(r"[a-z]+(?:[-_][a-z]+)*")

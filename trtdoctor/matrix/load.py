@@ -1,8 +1,8 @@
 """Find, read and compile the matrix.
 
 YAML is what people edit; reading it costs a tenth of a second, so it is compiled to one JSON document, either when
-the wheel is built or into the user's cache, under the digest of the YAML files. The digest is computed anew at each
-start (a millisecond), so a compiled form is never stale.
+the wheel is built or into the user's cache (``compiled.py``), under the digest of the YAML files. The digest is
+computed anew at each start (a millisecond), so a compiled form is never stale.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, TypeVar
 
 from trtdoctor.matrix.rows import Origin, Row, as_ids
@@ -31,6 +29,9 @@ FILES = (
     "gpus",
     "libraries",
     "distributions",
+    "errors",
+    "containers",
+    "jetpack",
     "sources",
 )
 """The files of a matrix, without ``.yaml``."""
@@ -121,11 +122,22 @@ class Matrix:
 def _key_name(entries: list[dict[str, Any]]) -> str:
     """The key that names rows: the first of ``version``, ``branch``, … that the first row has."""
     first = entries[0] if entries else {}
-    candidates = ("version", "branch", "name", "id", "first", "compute_capability", "architecture", "package", "call", "major")
+    candidates = (
+        "version",
+        "branch",
+        "name",
+        "id",
+        "first",
+        "compute_capability",
+        "architecture",
+        "package",
+        "call",
+        "major",
+    )
     return next((key for key in candidates if key in first), "name")
 
 
-def load(directory: str | Path | None = None) -> Matrix:
+def load(directory: str | os.PathLike[str] | None = None) -> Matrix:
     """The matrix in ``directory``, or the one that ``TRTDOCTOR_MATRIX`` names, or the one that came with the program.
 
     Raises :class:`MatrixError` when it cannot be read.
@@ -136,28 +148,40 @@ def load(directory: str | Path | None = None) -> Matrix:
 
 @lru_cache(maxsize=4)
 def _load(directory: str) -> Matrix:
-    folder = Path(directory)
-    try:
-        raw = {name: (folder / f"{name}.yaml").read_bytes() for name in FILES}
-        version = (folder / "VERSION").read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        name = getattr(error, "filename", None)
-        raise MatrixError(f"{directory} is no matrix: {name or 'VERSION'} cannot be read") from None
+    version, raw = read_files(directory)
+    digest = digest_of(version, raw)
+    beside = os.path.join(os.path.dirname(directory), _COMPILED)
+    files = _read_compiled(beside, digest) or _read_compiled(cache_file(digest), digest)
+    if files is None:
+        from trtdoctor.matrix.compiled import compile_files, write_cache
+
+        files = compile_files(raw, directory)
+        write_cache(cache_file(digest), {"digest": digest, "files": files})
+    return Matrix(version, digest, files)
+
+
+def packaged() -> str:
+    """Where the matrix that came with the program lies: in the wheel, or beside the package in a checkout."""
+    package = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    installed = os.path.join(package, "_data", "matrix")
+    return installed if os.path.isdir(installed) else os.path.join(os.path.dirname(package), "matrix")
+
+
+def read_files(directory: str) -> tuple[str, dict[str, bytes]]:
+    """Version and content of the files of a matrix. Raises :class:`MatrixError`."""
+    raw = {name: _read(directory, f"{name}.yaml") for name in FILES}
+    version = _read(directory, "VERSION").decode("ascii", "replace").strip()
     if not re.fullmatch(r"20\d\d\.(?:0?[1-9]|1[0-2])\.\d{1,4}", version):
         raise MatrixError(f"{directory}/VERSION: wanted a calendar version such as 2026.11.0")
-    digest = digest_of(version, raw)
-    compiled = _read_compiled(folder.parent / _COMPILED, digest) or _read_compiled(_cache_file(digest), digest)
-    if compiled is None:
-        compiled = compile_files(raw, directory)
-        _write_cache(_cache_file(digest), {"digest": digest, "files": compiled})
-    return Matrix(version, digest, compiled)
+    return version, raw
 
 
-def packaged() -> Path:
-    """Where the matrix that came with the program lies: in the wheel, or beside the package in a checkout."""
-    here = Path(__file__).resolve().parent.parent
-    installed = here / "_data" / "matrix"
-    return installed if installed.is_dir() else here.parent / "matrix"
+def _read(directory: str, name: str) -> bytes:
+    try:
+        with open(os.path.join(directory, name), "rb") as stream:
+            return stream.read()
+    except OSError as error:
+        raise MatrixError(f"{directory} is no matrix: {name}: {error.strerror}") from None
 
 
 def digest_of(version: str, raw: dict[str, bytes]) -> str:
@@ -168,49 +192,17 @@ def digest_of(version: str, raw: dict[str, bytes]) -> str:
     return total.hexdigest()
 
 
-def compile_files(raw: dict[str, bytes], directory: str = "matrix") -> dict[str, dict[str, Any]]:
-    """Parse the YAML files; raises :class:`MatrixError` naming file and line."""
-    from trtdoctor.yamlfile import YamlError, parse
-
-    compiled: dict[str, dict[str, Any]] = {}
-    for name, content in raw.items():
-        try:
-            data = parse(content)
-        except YamlError as error:
-            raise MatrixError(f"{directory}/{name}.yaml: {error}") from None
-        if not isinstance(data, dict) or data.get("schema") != f"trtdoctor-matrix-{name}/1":
-            raise MatrixError(f"{directory}/{name}.yaml: wanted schema: trtdoctor-matrix-{name}/1")
-        compiled[name] = data
-    return compiled
-
-
-def _read_compiled(path: Path, digest: str) -> dict[str, dict[str, Any]] | None:
+def _read_compiled(path: str, digest: str) -> dict[str, dict[str, Any]] | None:
     try:
-        document = json.loads(path.read_bytes())
+        with open(path, "rb") as stream:
+            document = json.loads(stream.read())
         files = document["files"] if document["digest"] == digest else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return files if isinstance(files, dict) and set(files) == set(FILES) else None
 
 
-def _cache_file(digest: str) -> Path:
+def cache_file(digest: str) -> str:
+    """Where the compiled form of a matrix is kept: in the user's own cache directory."""
     root = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return Path(root) / "trtdoctor" / f"matrix-{digest[:32]}.json"
-
-
-def _write_cache(path: Path, document: dict[str, Any]) -> None:
-    """Keep the compiled form; a read-only home only costs time."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent)
-        try:
-            with os.fdopen(handle, "w") as stream:
-                json.dump(document, stream)
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
-        for old in sorted(path.parent.glob("matrix-*.json"), key=os.path.getmtime)[:-4]:
-            old.unlink(missing_ok=True)
-    except OSError:
-        pass
+    return os.path.join(root, "trtdoctor", f"matrix-{digest[:32]}.json")

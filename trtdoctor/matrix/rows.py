@@ -8,14 +8,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from trtdoctor.record import record
 
 UNKNOWN = "unknown"
 """The legal value that says: looked for, not found."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fact:
     """One value of the matrix with its provenance."""
 
@@ -36,7 +37,7 @@ class Fact:
         return self.value is not None and self.value != UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Origin:
     """The provenance that values inherit."""
 
@@ -78,7 +79,7 @@ class Row:
     def __contains__(self, key: str) -> bool:
         return key in self._data
 
-    def keys(self) -> Iterator[str]:
+    def names(self) -> Iterator[str]:
         """Names of the values, without the provenance keys."""
         return (key for key in self._data if key not in _PROVENANCE)
 

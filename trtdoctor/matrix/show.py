@@ -9,7 +9,14 @@ from trtdoctor.matrix.load import FILES, Matrix
 from trtdoctor.matrix.rows import Row
 from trtdoctor.versions import Version
 
-_ALIASES = {"driver": "drivers", "gpu": "gpus", "rtx": "tensorrt-rtx", "trt": "tensorrt", "library": "libraries", "toolkit": "cuda"}
+_ALIASES = {
+    "driver": "drivers",
+    "gpu": "gpus",
+    "rtx": "tensorrt-rtx",
+    "trt": "tensorrt",
+    "library": "libraries",
+    "toolkit": "cuda",
+}
 
 
 class ShowError(ValueError):
@@ -48,7 +55,8 @@ def _file(component: str) -> str:
 
         known = [name for name in FILES if name != "sources"]
         close = difflib.get_close_matches(component, known, n=1)
-        raise ShowError(f"no component {component!r}{'; did you mean ' + close[0] + '?' if close else '; known: ' + ', '.join(known)}")
+        hint = f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}"
+        raise ShowError(f"no component {component!r}{hint}")
     return file
 
 
@@ -68,7 +76,7 @@ def _means(row: Row, wanted: str) -> bool:
 
 
 def _values(row: Row, prefix: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
-    for key in row.keys():
+    for key in row.names():
         path = (*prefix, key)
         fact = row.get(key)
         inner = row.sub(key)

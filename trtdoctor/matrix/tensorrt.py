@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from trtdoctor.matrix.judgement import Judgement
 from trtdoctor.matrix.load import Matrix
 from trtdoctor.matrix.rows import UNKNOWN, Fact, Row
-from trtdoctor.versions import Answer, Version
+from trtdoctor.record import record
+from trtdoctor.versions import Answer, Version, within
 
 NONE = "none"
 """The matrix's word for "there is none", which is not the same as unknown."""
@@ -230,7 +230,7 @@ def jetpack_floor(row: Row) -> Fact | None:
     return _known(row.get("jetpack_minimum"))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CudnnNeed:
     """Whether a release needs cuDNN, and which."""
 
@@ -363,7 +363,7 @@ def known_issues(
             continue
         if not _applies(row, "platform", platform) or not _applies(row, "flavour", flavour):
             continue
-        answer = _within(version, str(row.get("versions").value))
+        answer = within(version, str(row.get("versions").value))
         if answer is not Answer.NO:
             found.append((row, answer))
     return found
@@ -372,24 +372,6 @@ def known_issues(
 def _applies(row: Row, key: str, word: str | None) -> bool:
     listed = row.get(key).value
     return word is None or not isinstance(listed, list) or word in listed
-
-
-def _within(version: Version, specifier: str) -> Answer:
-    """Whether a version falls under a specifier; one with fewer than three parts is the interval of what it may be."""
-    from packaging.specifiers import SpecifierSet
-
-    bounds = SpecifierSet(specifier, prereleases=True)
-    dotted = version.short(8)
-    suffix = version.suffix if re.fullmatch(r"(\.post\d+)?(\.dev\d+)?|b\d+", version.suffix) else ""
-    low = bounds.contains(dotted + suffix)
-    if low and len(version.parts) > 2:
-        return Answer.YES
-    high = bounds.contains(f"{dotted}.999999")
-    if low and high:
-        return Answer.YES
-    inside = (Version.maybe(item.version.removesuffix(".*")) for item in bounds)
-    may = any(item is not None and len(item.parts) > len(version.parts) and item.may_be(version) for item in inside)
-    return Answer.UNKNOWN if low or high or (may and not suffix) else Answer.NO
 
 
 # -- words -------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,45 @@
+"""The Python API."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import trtdoctor
+from tests.conftest import AS_OF, ROOT, SNAPSHOTS
+
+
+def test_the_public_names_are_there_and_nothing_else_is() -> None:
+    for name in trtdoctor.__all__:
+        assert getattr(trtdoctor, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = trtdoctor.nonsense  # type: ignore[attr-defined]
+
+
+def test_check_judges_a_snapshot() -> None:
+    snapshot = trtdoctor.Snapshot.from_json((SNAPSHOTS / "no-gpu.json").read_bytes())
+    report = trtdoctor.check(snapshot, as_of=AS_OF)
+    assert isinstance(report, trtdoctor.Report)
+    assert report.verdict is trtdoctor.Verdict.BROKEN
+    assert all(isinstance(item, trtdoctor.Finding) for item in report.findings)
+    assert report.counts["error"] >= 1
+
+
+def test_check_inspects_this_machine_without_loading_a_native_library() -> None:
+    script = (
+        "import trtdoctor\n"
+        "report = trtdoctor.check()\n"
+        "maps = open('/proc/self/maps').read()\n"
+        "assert not any(word in maps for word in ('libcuda', 'libnvidia-ml', 'libnvinfer', 'libcudnn')), maps\n"
+        "print(report.verdict.value)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() in ("ready", "at-risk", "broken", "unknown")
+
+
+def test_importing_the_package_imports_nothing_else() -> None:
+    script = "import sys; before = set(sys.modules); import trtdoctor; print(sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['trtdoctor']"
