@@ -13,7 +13,8 @@ import pytest
 
 from tests.conftest import ROOT
 from trtdoctor.matrix import MatrixError, load
-from trtdoctor.matrix.load import FILES, compile_files, digest_of
+from trtdoctor.matrix.compiled import compile_files
+from trtdoctor.matrix.load import FILES, digest_of
 from trtdoctor.matrix.rows import Origin, Row
 from trtdoctor.yamlfile import parse
 
@@ -68,7 +69,12 @@ def test_no_source_is_there_for_nothing() -> None:
 
 def test_no_registry_host_is_named() -> None:
     words = ["pypi" + ".org", "pythonhosted" + ".org", "deb.debian" + ".org", "registry.npmjs" + ".org"]
-    for path in [*MATRIX.rglob("*.yaml"), *(ROOT / "trtdoctor").rglob("*.py"), *(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]:
+    for path in [
+        *MATRIX.rglob("*.yaml"),
+        *(ROOT / "trtdoctor").rglob("*.py"),
+        *(ROOT / "docs").rglob("*.md"),
+        ROOT / "README.md",
+    ]:
         text = path.read_text("utf-8").lower()
         assert not any(word in text for word in words), path
 
@@ -137,11 +143,19 @@ def test_provenance_is_inherited_and_overridden() -> None:
         Origin(("s1",), "official", "f.yaml: t 1"),
         "1",
     )
-    assert (row.get("plain").value, row.get("plain").sources, row.get("plain").certainty) == (["a"], ("s1",), "official")
+    assert (row.get("plain").value, row.get("plain").sources, row.get("plain").certainty) == (
+        ["a"],
+        ("s1",),
+        "official",
+    )
     over = row.get("over")
     assert (over.value, over.sources, over.certainty, over.note) == ("b", ("s2",), "measured", "seen")
     assert (row.get("nest", "x", "y").value, row.get("nest", "x", "y").sources) == ("deep", ("s3",))
-    assert (row.get("nest", "z").value, row.get("nest", "z").sources, row.get("nest", "z").certainty) == ("q", ("s3",), "inferred")
+    assert (row.get("nest", "z").value, row.get("nest", "z").sources, row.get("nest", "z").certainty) == (
+        "q",
+        ("s3",),
+        "inferred",
+    )
     assert not row.get("nothing").known
     assert not row.get("nothing", "below").known
     assert row.get("absent").value is None
