@@ -1,0 +1,114 @@
+"""What a rule is: a pure function from a Context to Problems, registered with a code that never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from types import ModuleType
+from typing import Any
+
+from trtdoctor.findings import FoundFact, Remedy, Severity, Unknown
+from trtdoctor.matrix import Fact, Matrix
+from trtdoctor.snapshot import Snapshot
+from trtdoctor.stack import Stack
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a rule found; the judge stamps it with the rule's code and name and makes a Finding of it."""
+
+    severity: Severity
+    title: str
+    """One line with the versions found."""
+    breaks: str = ""
+    """What will not work because of it."""
+    detail: str = ""
+    facts: tuple[FoundFact, ...] = ()
+    sources: tuple[Fact, ...] = ()
+    """Values of the matrix that the judgement rests on."""
+    remedy: Remedy | None = None
+    components: tuple[str, ...] | None = None
+    """Instead of the rule's own; at most three."""
+
+
+@dataclass(slots=True)
+class Context:
+    """Everything that a rule may look at."""
+
+    stack: Stack
+    matrix: Matrix
+    as_of: date
+    goal: frozenset[str]
+    """Words of ``wants``: ``build``, ``run``, ``python``, ``fp16``, ``api:…``."""
+    unknowns: dict[tuple[str, str], Unknown] = field(default_factory=dict)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The facts."""
+        return self.stack.snapshot
+
+    def unknown(self, component: str, needed: str, why: str, how_to_tell: str) -> None:
+        """Say that something could not be judged."""
+        self.unknowns.setdefault((component, why), Unknown(component, needed, why, how_to_tell))
+
+    def wants(self, *words: str) -> bool:
+        """Whether the user is after one of these."""
+        return any(word in self.goal for word in words)
+
+
+Check = Callable[[Context], Iterable[Problem]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A registered rule."""
+
+    code: str
+    """Family and number, ``DRV101``: never changed, never reused."""
+    name: str
+    """Readable and stable, ``driver-below-cuda-floor``."""
+    severity: Severity
+    """The worst that it gives."""
+    components: tuple[str, ...]
+    """The words of an incident's ``names``; at most three."""
+    needs: tuple[str, ...]
+    """What must be known before it can judge; otherwise the report says what was missing."""
+    silenced_by: tuple[str, ...]
+    """Codes that, when found, are the cause of what this rule would say."""
+    check: Check
+
+    @property
+    def doc(self) -> str:
+        """The rule's page: its docstring in fixed sections."""
+        return self.check.__doc__ or ""
+
+
+def rule(
+    code: str,
+    name: str,
+    *,
+    severity: Severity,
+    components: tuple[str, ...],
+    needs: tuple[str, ...] = (),
+    silenced_by: tuple[str, ...] = (),
+) -> Callable[[Check], Check]:
+    """Register the decorated function as a rule.
+
+    Its docstring has a first line that says what it checks, then the sections ``Why it matters:``, ``Example:``,
+    ``How to fix:`` and ``Sources:`` (ids of ``matrix/sources.yaml`` or public addresses).
+    """
+
+    def mark(check: Check) -> Check:
+        check.__rule__ = Rule(code, name, severity, components, needs, silenced_by, check)  # type: ignore[attr-defined]
+        return check
+
+    return mark
+
+
+def rules_of(module: ModuleType) -> Iterator[Rule]:
+    """The rules of a family's module, in the order in which they are written."""
+    for value in vars(module).values():
+        found: Any = getattr(value, "__rule__", None)
+        if isinstance(found, Rule):
+            yield found

@@ -1,0 +1,405 @@
+"""cuDNN against the TensorRT that needs it, and cuDNN's own files against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from trtdoctor.findings import FoundFact, Remedy, Severity
+from trtdoctor.matrix import Fact, cudnn, tensorrt
+from trtdoctor.rules.base import Context, Problem, rule
+from trtdoctor.rules.releases import (
+    candidates,
+    cuda_major,
+    distribution_found,
+    joined,
+    known_spec,
+    label,
+    made_by_vendor,
+    platforms,
+    rows_of,
+)
+from trtdoctor.snapshot import Copy, Distribution
+from trtdoctor.stack import ABSENT, Installation
+from trtdoctor.versions import Answer, Version
+
+_HARMLESS = "harmless"
+
+
+_CANNOT_LOAD = "Loading TensorRT's plugin library fails: libcudnn.so.{}: cannot open shared object file."
+
+
+@rule("DNN101", "cudnn-missing", severity=Severity.ERROR, components=("cudnn", "tensorrt"))
+def missing(context: Context) -> Iterable[Problem]:
+    """This TensorRT needs cuDNN, and none was found anywhere.
+
+    Why it matters: Up to 8.6 the plugin library of TensorRT links cuDNN: without it import tensorrt and trtexec stop in
+    the loader. From 10 on TensorRT itself does not need it.
+
+    Example: TensorRT 8.6.1 from a tar file on a machine without cuDNN: libcudnn.so.8: cannot open shared object file.
+
+    How to fix: Install cuDNN of the major that the release names.
+
+    Sources: sm_861, sm_853, engine_measured
+    """
+    if context.stack.state("cudnn") != ABSENT:
+        return
+    for item, wanted, facts in _required(context):
+        yield Problem(
+            Severity.ERROR,
+            f"{label(item)} needs cuDNN {wanted[0].major}, and none is there",
+            breaks=_CANNOT_LOAD.format(wanted[0].major),
+            facts=(item.found(), FoundFact("cudnn", "none", "wheels, packages, library directories", "libraries")),
+            sources=facts,
+            remedy=_install(context, item, wanted),
+        )
+
+
+@rule("DNN102", "cudnn-of-another-major", severity=Severity.ERROR, components=("cudnn", "tensorrt"))
+def other_major(context: Context) -> Iterable[Problem]:
+    """All cuDNN that is there is of another major than the one that this TensorRT needs.
+
+    Why it matters: The major is part of the file name: what is linked to libcudnn.so.8 cannot load cuDNN 9.
+
+    Example: tensorrt 8.5.3.1 by pip brings nvidia-cudnn-cu11 without a version, and that is cuDNN 9 today.
+
+    How to fix: Install cuDNN of the wanted major; both majors can lie side by side.
+
+    Sources: engine_measured, sm_853, cudnn_fwd_compat
+    """
+    found = [item for item in context.stack.of("cudnn") if item.version]
+    if not found or len(found) != len(context.stack.of("cudnn")):
+        return
+    for item, wanted, facts in _required(context):
+        majors = {version.major for version in wanted}
+        if any(copy.version and copy.version.major in majors for copy in found):
+            continue
+        shown = joined(list(dict.fromkeys(f"cuDNN {copy.version}" for copy in found)))
+        yield Problem(
+            Severity.ERROR if len(context.stack.tensorrts) == 1 else Severity.WARNING,
+            f"{label(item)} needs cuDNN {wanted[0].major}, found is {shown}",
+            breaks=_CANNOT_LOAD.format(wanted[0].major),
+            facts=(item.found(), *(copy.found() for copy in found[:3])),
+            sources=(*facts, *cudnn.abi(context.matrix, wanted[0], _version(found[0])).facts),
+            remedy=_install(context, item, wanted),
+        )
+
+
+@rule(
+    "DNN103", "cudnn-older-minor", severity=Severity.WARNING, components=("cudnn", "tensorrt"), silenced_by=("DNN102",)
+)
+def older_minor(context: Context) -> Iterable[Problem]:
+    """The cuDNN that is there is of the right major, but of an older minor than the one that this TensorRT names.
+
+    Why it matters: A newer minor stands in for an older one; the other way round the vendor promises nothing, and calls
+    can be missing.
+
+    Example: TensorRT 8.0.1, which names cuDNN 8.2, with cuDNN 8.0.4.
+
+    How to fix: Install the minor that the release names, or a newer one of the same major.
+
+    Sources: cudnn_fwd_compat, sm_803
+    """
+    found = [item for item in context.stack.of("cudnn") if item.version]
+    if not found:
+        return
+    for item, wanted, facts in _required(context):
+        rows = rows_of(context, item)
+        if any(row.get("cudnn", "older_minor").value == _HARMLESS for row in rows):
+            continue
+        words = {
+            _version(copy): {cudnn.abi(context.matrix, version, _version(copy)).word for version in wanted}
+            for copy in found
+        }
+        same_major = {version: word for version, word in words.items() if word != {"other-major"}}
+        older = [version for version, word in same_major.items() if word == {"older-minor"}]
+        if not older or len(older) != len(same_major):
+            continue
+        lowest = min(wanted, key=lambda version: version.parts)
+        copies = [copy for copy in found if _version(copy) in older]
+        shown = joined([str(version) for version in older])
+        yield Problem(
+            Severity.WARNING,
+            f"{label(item)} names cuDNN {lowest.short(2)}, found is the older {shown}",
+            breaks="Not promised to work: calls that this TensorRT makes can be missing in the older minor.",
+            facts=(item.found(), *(copy.found() for copy in copies[:3])),
+            sources=(*facts, *cudnn.abi(context.matrix, lowest, older[0]).facts),
+            remedy=_install(context, item, wanted, "upgrade"),
+        )
+
+
+@rule("DNN104", "cudnn-files-mixed", severity=Severity.ERROR, components=("cudnn", "package"))
+def files_mixed(context: Context) -> Iterable[Problem]:
+    """The libraries of cuDNN in one directory are of different versions, or two wheels wrote into it.
+
+    Why it matters: cuDNN is one main library and several that it opens at run time; they refuse each other even at
+    another patch level, and some mixes abort the process. nvidia-cudnn-cu12 and -cu13 install the same files.
+
+    Example: nvidia-cudnn-cu13 9.28.1 installed over nvidia-cudnn-cu12 9.10.2: CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH.
+
+    How to fix: Uninstall both wheels, then install the one flavour that the frameworks there use.
+
+    Sources: measured_mix, pypi
+    """
+    mixed = [item for item in context.stack.of("cudnn") if item.directory and len(_file_versions(item)) > 1]
+    wheels = _overlapping(context)
+    if not mixed and not wheels:
+        return
+    needed = bool(_required(context))
+    for item in mixed:
+        parts = _file_versions(item)
+        shown = joined([f"{', '.join(names)} {version}" for version, names in parts.items()])
+        yield Problem(
+            Severity.ERROR if needed else Severity.WARNING,
+            f"cuDNN in {item.directory} is a mix of versions: {shown}",
+            breaks="What uses cuDNN there stops: CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH, or the process aborts.",
+            facts=tuple(_file_found(copy) for copy in item.copies if copy.version),
+            sources=_mix_facts(context),
+            remedy=_reinstall(wheels),
+        )
+    if wheels and not mixed:
+        shown = joined([f"{dist.name} {dist.version}" for dist in wheels])
+        yield Problem(
+            Severity.WARNING,
+            f"{shown} install the same files: the later one overwrote the other",
+            breaks="cuDNN is there for one CUDA major only, or in a mix; what needs the other one fails.",
+            facts=tuple(distribution_found(dist) for dist in wheels),
+            sources=_mix_facts(context),
+            remedy=_reinstall(wheels),
+        )
+
+
+@rule(
+    "DNN105",
+    "cudnn-in-two-places",
+    severity=Severity.WARNING,
+    components=("cudnn", "loader"),
+    silenced_by=("DNN104",),
+)
+def two_places(context: Context) -> Iterable[Problem]:
+    """A directory with cuDNN's main library lacks parts of it that lie, in another version, in another directory.
+
+    Why it matters: The main library opens its parts by name through the loader: it would take those of the other
+    version and refuse them.
+
+    Example: libcudnn.so.9 9.10.2 in a wheel without libcudnn_cnn, and cuDNN 9.28.0 in /usr/lib.
+
+    How to fix: Reinstall the incomplete one whole, or remove it.
+
+    Sources: measured_mix, cudnn_binaries
+    """
+    for item, lacking in _incomplete(context):
+        elsewhere = [
+            copy
+            for other in context.stack.of("cudnn")
+            if other is not item and other.major == item.major
+            for copy in other.copies
+            if copy.name in lacking and _other_version(copy, item)
+        ]
+        if not elsewhere:
+            continue
+        names = joined(sorted({copy.name or "" for copy in elsewhere}))
+        yield Problem(
+            Severity.WARNING,
+            f"cuDNN {item.version} in {item.directory} lacks {names}; version {elsewhere[0].version} lies elsewhere",
+            breaks="The main library would open parts of another version and refuse them.",
+            facts=(item.found(), *(_file_found(copy) for copy in elsewhere[:4])),
+            sources=_mix_facts(context),
+            remedy=Remedy(
+                "cudnn", "choose", f"=={item.version}", f"Reinstall cuDNN {item.version} whole, or remove it."
+            ),
+        )
+
+
+@rule(
+    "DNN106",
+    "cudnn-incomplete",
+    severity=Severity.ERROR,
+    components=("cudnn", "tensorrt"),
+    silenced_by=("DNN104", "DNN105"),
+)
+def incomplete(context: Context) -> Iterable[Problem]:
+    """The main library of cuDNN is there, but parts that it opens at run time are nowhere.
+
+    Why it matters: Nothing is missing at link time; the process aborts in the middle of a build: "Could not load
+    library libcudnn_ops_infer.so.8".
+
+    Example: TensorRT 8.5.3 with libcudnn.so.8 copied into an image without its sub-libraries.
+
+    How to fix: Install cuDNN whole.
+
+    Sources: engine_measured, cudnn_binaries
+    """
+    if "cudnn" not in context.snapshot.searched:
+        return
+    broken = _incomplete(context)
+    every = [item for item in context.stack.of("cudnn") if item.directory and item.has("runtime")]
+    if not broken or len(broken) != len(every):
+        return
+    needed = bool(_required(context))
+    for item, lacking in broken:
+        there = {copy.name for other in context.stack.of("cudnn") for copy in other.copies if other.major == item.major}
+        absent = sorted(set(lacking) - there)
+        if not absent:
+            continue
+        yield Problem(
+            Severity.ERROR if needed else Severity.WARNING,
+            f"cuDNN {item.version} in {item.directory} lacks {joined(absent)}",
+            breaks=f"The process aborts when it is used: Could not load library {absent[0]}.so.{item.major}.",
+            facts=(item.found(),),
+            sources=_sublibrary_facts(context, item),
+            components=("cudnn", "tensorrt") if needed else ("cudnn",),
+            remedy=Remedy("cudnn", "choose", f"=={item.version}", f"Install cuDNN {item.version} whole."),
+        )
+
+
+# -- what TensorRT needs ----------------------------------------------------------------------------------------------
+
+
+def _required(context: Context) -> list[tuple[Installation, list[Version], tuple[Fact, ...]]]:
+    """The TensorRTs that surely need cuDNN, each with the versions that its documents name (one a candidate).
+
+    The vendor's own containers and JetPacks are left out: their pairs were made to fit.
+    """
+    found = []
+    for item in context.stack.tensorrts:
+        if item.version is None or item.product not in ("full", None) or made_by_vendor(context, item):
+            continue
+        key = ("rules: cudnn", item.version, platforms(context.stack))
+        versions, facts = context.matrix.remember(key, partial(_needed, context, item))
+        if versions:
+            found.append((item, versions, facts))
+    return found
+
+
+def _needed(context: Context, item: Installation) -> tuple[list[Version], tuple[Fact, ...]]:
+    versions: list[Version] = []
+    facts: list[Fact] = []
+    for row in rows_of(context, item):
+        if row.text("status") in ("container-only", "jetpack-only") and len(rows_of(context, item)) > 1:
+            continue  # the vendor's own builds go with their own cuDNN
+        named = []
+        for platform in platforms(context.stack):
+            need = tensorrt.cudnn(row, platform)
+            if need.need != "required":
+                return [], ()
+            version = Version.maybe(need.version)
+            if version is not None:
+                named.append(version)
+                facts.extend(need.facts)
+        if not named:
+            return [], ()
+        versions.extend(named)
+    if len({version.major for version in versions}) > 1:
+        return [], ()
+    return versions, tuple(dict.fromkeys(facts)) if _hashable(facts) else tuple(facts)
+
+
+def _hashable(facts: list[Fact]) -> bool:
+    return all(isinstance(fact.value, (str, int, type(None))) for fact in facts)
+
+
+def _version(item: Installation) -> Version:
+    return item.version or Version.parse("0")  # only asked for those that have one
+
+
+def _install(context: Context, item: Installation, wanted: list[Version], action: str = "install") -> Remedy:
+    """A wheel for a TensorRT that pip brought, a sentence for the others."""
+    lowest = min(wanted, key=lambda version: version.parts)
+    flavours = {flavour for _, flavour in candidates(context, item)}
+    name = f"nvidia-cudnn-{next(iter(flavours))}" if len(flavours) == 1 else None
+    spec = known_spec(context.matrix, name) if name else None
+    specifier = f">={lowest.short(2)},<{lowest.major + 1}"
+    reason = f"{label(item)} names cuDNN {lowest}"
+    if name and spec is not None and spec.real == "wheel" and item.origin == "pip":
+        return Remedy("cudnn", action, specifier, reason, (("distributions", name),))
+    sort = f" for CUDA {cuda_major(next(iter(flavours)))}" if len(flavours) == 1 else ""
+    return Remedy("cudnn", "choose", specifier, f"Install cuDNN {lowest.short(2)} or a newer {lowest.major}.x{sort}.")
+
+
+# -- cuDNN's own files ------------------------------------------------------------------------------------------------
+
+
+def _file_versions(item: Installation) -> dict[str, list[str]]:
+    """Which files of one directory have which version, told apart only where they surely differ."""
+    groups: list[tuple[Version, list[str]]] = []
+    seen: dict[str, list[Version]] = {}
+    for copy in item.copies:
+        version = Version.maybe(copy.version)
+        if (
+            version is None
+            or len(version.parts) < 3
+            or copy.how == "header"
+            or copy.role not in ("runtime", "sublibrary")
+        ):
+            continue
+        seen.setdefault(copy.name or "", []).append(Version.parse(version.short(3)))
+    for name, versions in sorted(seen.items()):
+        if len({version.parts for version in versions}) > 1:
+            continue  # several versions of one file: which one counts is the loader's choice
+        for known, names in groups:
+            if known.may_be(versions[0]):
+                names.append(name)
+                break
+        else:
+            groups.append((versions[0], [name]))
+    return {str(version): names for version, names in groups}
+
+
+def _overlapping(context: Context) -> list[Distribution]:
+    """Wheels of one cuDNN major and different flavours: they write the same files."""
+    found: dict[int, list[Distribution]] = {}
+    for name, dist in context.stack.distributions.items():
+        if name.startswith("nvidia-cudnn-cu"):
+            spec = known_spec(context.matrix, name)
+            version = Version.maybe(dist.version)
+            if spec is not None and spec.real == "wheel" and version:
+                found.setdefault(version.major, []).append(dist)
+    return next((dists for dists in found.values() if len(dists) > 1), [])
+
+
+def _incomplete(context: Context) -> list[tuple[Installation, tuple[str, ...]]]:
+    """Directories with cuDNN's main library that lack libraries which every release of its major has."""
+    found = []
+    for item in context.stack.of("cudnn"):
+        if not item.directory or item.major is None or not item.has("runtime"):
+            continue
+        names = {copy.name for copy in item.copies}
+        lacking = tuple(name for name in _parts(context, item.major) if name not in names)
+        if lacking:
+            found.append((item, lacking))
+    return found
+
+
+def _parts(context: Context, major: int) -> tuple[str, ...]:
+    matrix = context.matrix
+    return matrix.remember(("rules: cudnn parts", major), lambda: cudnn.sublibraries(matrix, major))
+
+
+def _other_version(copy: Copy, item: Installation) -> bool:
+    version = Version.maybe(copy.version)
+    return version is not None and item.version is not None and version.same_as(item.version) is Answer.NO
+
+
+def _reinstall(wheels: list[Distribution]) -> Remedy:
+    if wheels:
+        names = " ".join(dist.name for dist in wheels)
+        then = "Then install the one again that the frameworks here are built for."
+        return Remedy(
+            "cudnn", "remove", None, "both install the same files", (("distributions", names), ("then", then))
+        )
+    return Remedy("cudnn", "choose", None, "Install cuDNN anew, in one version, into an empty place.")
+
+
+def _file_found(copy: Copy) -> FoundFact:
+    return FoundFact(copy.name or "cudnn", copy.version or "version unknown", copy.path, "libraries")
+
+
+def _mix_facts(context: Context) -> tuple[Fact, ...]:
+    rows = [row for row in context.matrix.rows("cudnn", "rules") if row.key in ("one-install", "same-folder")]
+    return tuple(row.get("text") for row in rows)
+
+
+def _sublibrary_facts(context: Context, item: Installation) -> tuple[Fact, ...]:
+    rows = [row for row in context.matrix.rows("cudnn", "sublibraries") if row.key == str(item.major)]
+    return tuple(row.get("always") for row in rows)
