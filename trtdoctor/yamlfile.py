@@ -42,7 +42,7 @@ def _guard(content: bytes | str, loader: Any) -> None:
 
     depth = 0
     for nodes, event in enumerate(yaml.parse(content, Loader=loader)):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.AliasEvent):
             raise YamlError(f"line {line}: aliases (*name) are not read")
         if isinstance(event, yaml.CollectionStartEvent):

@@ -1,0 +1,102 @@
+"""Options that several commands share, and reading what they name: one clear line for whatever is wrong."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from trtdoctor.matrix import Matrix
+    from trtdoctor.snapshot import Snapshot
+
+MAX_BYTES = 64 * 1024 * 1024
+
+
+def read_input(name: str, what: str) -> bytes:
+    """The bytes of a file, or of stdin for ``-``; at most 64 MiB."""
+    import os
+    import stat
+
+    shown = "stdin" if name == "-" else name
+    try:
+        if name == "-":
+            content = sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            mode = os.stat(name).st_mode
+            if stat.S_ISDIR(mode):
+                raise click.ClickException(f"{what} {shown}: is a directory")
+            with open(name, "rb") as stream:
+                content = stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise click.ClickException(f"{what} {shown}: {reason}") from None
+    if len(content) > MAX_BYTES:
+        raise click.ClickException(f"{what} {shown}: longer than {MAX_BYTES // 1024 // 1024} MiB")
+    if not content.strip():
+        raise click.ClickException(f"{what} {shown}: is empty")
+    return content
+
+
+def read_snapshot(name: str) -> Snapshot:
+    """A Snapshot from its JSON file."""
+    from trtdoctor.snapshot import Snapshot, SnapshotError
+
+    try:
+        return Snapshot.from_json(read_input(name, "snapshot"))
+    except SnapshotError as error:
+        raise click.ClickException(f"snapshot {name}: {error}") from None
+
+
+def read_declared(name: str) -> Any:
+    """A declared environment from its YAML (or JSON) file."""
+    from trtdoctor.yamlfile import YamlError, parse
+
+    try:
+        return parse(read_input(name, "declared environment"))
+    except YamlError as error:
+        raise click.ClickException(f"declared environment {name}: {error}") from None
+
+
+def write_output(file: str, text: str) -> None:
+    """Write a result whole or not at all."""
+    from trtdoctor.render import write_whole
+
+    try:
+        write_whole(file, text)
+    except OSError as error:
+        raise click.ClickException(f"{file}: {error.strerror or error}") from None
+
+
+def load_matrix(directory: str | None) -> Matrix:
+    """The matrix that the user named, or the usual one."""
+    from trtdoctor.matrix import MatrixError, load
+
+    try:
+        return load(directory)
+    except MatrixError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def parse_date(_: click.Context, __: click.Parameter, value: str | None) -> date | None:
+    """``--as-of``: an ISO date."""
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no date such as 2026-11-22") from None
+
+
+def split_codes(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """``--select`` and ``--ignore``: codes or their prefixes, several by commas."""
+    codes = tuple(word.strip().upper() for value in values for word in value.split(",") if word.strip())
+    if codes:
+        from trtdoctor.rules import RULES
+
+        for code in codes:
+            if not any(rule.code.startswith(code) for rule in RULES):
+                raise click.BadParameter(f"{code!r} is no rule code or prefix of one (see: trtdoctor rules)")
+    return codes

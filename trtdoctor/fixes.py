@@ -1,0 +1,131 @@
+"""From a remedy (data) to commands: a small table until the planner takes over.
+
+Commands are put together from validated versions and names only, quoted with :func:`shlex.quote`.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from trtdoctor.findings import Fix, Remedy
+
+if TYPE_CHECKING:
+    from trtdoctor.stack import Stack
+
+
+def fixes_for(remedy: Remedy, stack: Stack) -> tuple[Fix, ...]:
+    """The steps that carry out ``remedy`` on this environment; a plain sentence where no command would be right."""
+    make = _TABLE.get((remedy.component, remedy.action)) or _TABLE.get(("*", remedy.action))
+    if make is None:
+        return (Fix("manual", remedy.reason or f"{remedy.action} {remedy.component}"),)
+    return tuple(make(remedy, stack))
+
+
+def _python(stack: Stack) -> str:
+    path = stack.interpreter.path if stack.interpreter else None
+    return shlex.quote(path) if path and not path.startswith("<") else "python3"
+
+
+def _pip(remedy: Remedy, stack: Stack) -> list[Fix]:
+    """Install the distributions of ``details["distributions"]``, or the component under its usual name."""
+    names = remedy.detail("distributions") or remedy.component
+    wanted = remedy.wanted or ""
+    specs = [name if "=" in name or not wanted else name + wanted for name in names.split()]
+    if stack.jetson:
+        return [Fix("manual", f"Use the {remedy.component} of JetPack (apt), not pip: {remedy.reason}")]
+    options = f"{remedy.detail('options')} " if remedy.detail("options") else ""  # a constant of the rule
+    text = f"{_python(stack)} -m pip install {options}{' '.join(shlex.quote(spec) for spec in specs)}"
+    return [Fix("shell", text)]
+
+
+def _pip_uninstall(remedy: Remedy, stack: Stack) -> list[Fix]:
+    names = (remedy.detail("distributions") or remedy.component).split()
+    steps = [Fix("shell", f"{_python(stack)} -m pip uninstall -y {' '.join(shlex.quote(name) for name in names)}")]
+    then = remedy.detail("then")
+    return [*steps, Fix("manual", then)] if then else steps
+
+
+def _driver(remedy: Remedy, stack: Stack) -> list[Fix]:
+    """A driver comes from the distribution, from NVIDIA, or (WSL) from Windows."""
+    branch = (remedy.wanted or "").lstrip(">=~!< ").split(".")[0].split(",")[0]
+    wanted = f"{remedy.wanted} " if remedy.wanted else ""
+    platform = stack.snapshot.platform
+    page = "https://www.nvidia.com/en-us/drivers/"
+    if platform.wsl:
+        return [
+            Fix("manual", f"Install driver {wanted}in Windows ({page}); install none inside WSL.", needs_reboot=True)
+        ]
+    if platform.system == "windows":
+        return [Fix("manual", f"Install driver {wanted}from {page}", needs_root=True, needs_reboot=True)]
+    if stack.jetson:
+        return [
+            Fix(
+                "manual",
+                "The driver of a Jetson comes with JetPack: flash or upgrade to a JetPack that has it.",
+                True,
+                True,
+            )
+        ]
+    if stack.snapshot.container is not None:
+        return [Fix("manual", f"Upgrade the driver {wanted}on the host; a container only borrows it.", True, True)]
+    if platform.distribution == "ubuntu" and branch.isdigit():
+        kind = "-server" if any(gpu.kind == "datacenter" for gpu in stack.all_gpus) else ""
+        text = f"apt-get install -y nvidia-driver-{branch}{kind}{'-open' if _open_modules(stack, int(branch)) else ''}"
+        return [Fix("shell", text, needs_root=True, needs_reboot=True)]
+    return [
+        Fix("manual", f"Install NVIDIA driver {wanted}from your distribution or {page}".replace("  ", " "), True, True)
+    ]
+
+
+def _open_modules(stack: Stack, branch: int) -> bool:
+    """Whether the open kernel modules are the ones to install: Blackwell runs no others, Volta and older not these."""
+    from trtdoctor.matrix import cuda, drivers
+
+    flavours = set()
+    for gpu in stack.all_gpus:
+        row = cuda.architecture(stack.matrix, gpu.compute_capability or "")
+        fact = drivers.kernel_modules(stack.matrix, row.text("architecture") or "") if row else None
+        flavours.add(fact.value if fact else None)
+    if "proprietary" in flavours:
+        return False
+    return "open" in flavours or branch >= 560  # open by default since R560
+
+
+def _reboot(remedy: Remedy, stack: Stack) -> list[Fix]:
+    if stack.snapshot.container is not None:
+        return [Fix("manual", "Restart the container after the host was rebooted into its new driver.", True, True)]
+    return [Fix("shell", "reboot", needs_root=True, needs_reboot=True)]
+
+
+def _edit(remedy: Remedy, stack: Stack) -> list[Fix]:
+    return [Fix("edit", remedy.detail("text") or remedy.reason)]
+
+
+def _shell(remedy: Remedy, stack: Stack) -> list[Fix]:
+    """``details["command"]`` is a constant of the rule, never text from outside."""
+    command = remedy.detail("command")
+    if command is None:
+        return [Fix("manual", remedy.detail("text") or remedy.reason)]
+    return [Fix("shell", command, needs_root=remedy.detail("root") == "yes")]
+
+
+def _manual(remedy: Remedy, stack: Stack) -> list[Fix]:
+    return [Fix("manual", remedy.detail("text") or remedy.reason)]
+
+
+_TABLE: dict[tuple[str, str], Callable[[Remedy, Stack], list[Fix]]] = {
+    ("driver", "install"): _driver,
+    ("driver", "upgrade"): _driver,
+    ("driver", "reboot"): _reboot,
+    ("*", "install"): _pip,
+    ("*", "upgrade"): _pip,
+    ("*", "downgrade"): _pip,
+    ("*", "replace"): _pip,
+    ("*", "remove"): _pip_uninstall,
+    ("*", "change-code"): _edit,
+    ("*", "configure"): _shell,
+    ("*", "hardware"): _manual,
+    ("*", "reboot"): _reboot,
+}

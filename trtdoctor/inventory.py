@@ -1,0 +1,93 @@
+"""The compact table of components under a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from trtdoctor.findings import Finding, FoundFact, InventoryItem
+from trtdoctor.stack import ABSENT, Installation, Stack
+
+_COMPONENTS = ("cuda", "cublas", "nvrtc", "cudnn")
+_PRODUCTS = {"rtx": "tensorrt-rtx", "lean": "tensorrt (lean)", "dispatch": "tensorrt (dispatch)"}
+
+
+def inventory_of(stack: Stack, findings: Iterable[Finding]) -> tuple[InventoryItem, ...]:
+    """What is there, where it is from, how that is known, and the worst that was said of it."""
+    told = tuple(findings)
+    return (
+        _driver(stack, told),
+        *_gpus(stack, told),
+        *_tensorrts(stack, told),
+        *(
+            _installed(component, item, told)
+            for component in _COMPONENTS
+            for item in stack.installations.get(component, ())
+        ),
+        *_surroundings(stack, told),
+    )
+
+
+def _status(told: tuple[Finding, ...], component: str, fact: FoundFact | None, otherwise: str) -> str:
+    """The worst finding that rests on just this fact, or, where there is no such fact, that names the component."""
+    about = [
+        item.severity for item in told if (fact in item.facts if fact is not None else component in item.components)
+    ]
+    return min(about, key=lambda severity: severity.rank).value if about else otherwise
+
+
+def _how(stack: Stack, live: str) -> str:
+    return "declared" if stack.snapshot.kind == "declared" else live
+
+
+def _driver(stack: Stack, told: tuple[Finding, ...]) -> InventoryItem:
+    found = stack.snapshot.driver
+    level = f" (CUDA {stack.cuda_level})" if stack.cuda_level else ""
+    version = f"{stack.driver}{level}" if stack.driver else None
+    absent = stack.state("driver") == ABSENT
+    status = _status(told, "driver", stack.driver_found() if version else None, "ok" if version else "unknown")
+    how = _how(stack, "NVML" if found.version else "kernel module") if version else None
+    return InventoryItem(
+        "driver", version, found.library_path, how, "absent" if absent and status == "unknown" else status
+    )
+
+
+def _gpus(stack: Stack, told: tuple[Finding, ...]) -> Iterator[InventoryItem]:
+    for item in stack.all_gpus:
+        hidden = " (hidden)" if item.gpu.visible is False else ""
+        text = f"{item.gpu.name or 'GPU'}, {item.compute_capability or 'compute capability unknown'}{hidden}"
+        status = _status(told, "gpu", item.found(), "ok" if item.compute_capability else "unknown")
+        yield InventoryItem("gpu", text, f"index {item.gpu.index}", _how(stack, "NVML"), status)
+    if not stack.all_gpus:
+        otherwise = "absent" if stack.state("gpu") == ABSENT else "unknown"
+        yield InventoryItem("gpu", None, None, None, _status(told, "gpu", None, otherwise))
+
+
+def _tensorrts(stack: Stack, told: tuple[Finding, ...]) -> Iterator[InventoryItem]:
+    items = stack.installations.get("tensorrt", ())
+    for item in items:
+        yield _installed(_PRODUCTS.get(item.product or "", "tensorrt"), item, told)
+    if not items:
+        otherwise = "absent" if "tensorrt" in stack.snapshot.searched else "unknown"
+        yield InventoryItem("tensorrt", None, None, None, _status(told, "tensorrt", None, otherwise))
+
+
+def _installed(label: str, item: Installation, told: tuple[Finding, ...]) -> InventoryItem:
+    flavour = f" ({item.flavour})" if item.flavour else ""
+    version = f"{item.version}{flavour}" if item.version else None
+    status = _status(told, item.component, item.found(), "ok" if version else "unknown")
+    return InventoryItem(label, version, item.owner or item.directory or item.origin, item.how, status)
+
+
+def _surroundings(stack: Stack, told: tuple[Finding, ...]) -> Iterator[InventoryItem]:
+    python, platform = stack.interpreter, stack.snapshot.platform
+    if python is not None:
+        status = _status(told, "python", None, "ok" if python.version else "unknown")
+        yield InventoryItem("python", python.version, python.path, python.chosen_by, status)
+    if platform.glibc:
+        yield InventoryItem("glibc", platform.glibc, None, _how(stack, "libc"), _status(told, "glibc", None, "ok"))
+    name = " ".join(filter(None, (platform.distribution or platform.system, platform.distribution_version)))
+    if platform.jetpack is not None:
+        name = f"JetPack {platform.jetpack}".strip()
+    if name or platform.architecture:
+        shown = " ".join(filter(None, (name, platform.architecture)))
+        yield InventoryItem("os", shown, None, _how(stack, "os-release"), _status(told, "os", None, "ok"))

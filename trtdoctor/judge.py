@@ -1,0 +1,159 @@
+"""From a Snapshot to a Report: run the rules, order what they found, say what could not be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from trtdoctor import __version__
+from trtdoctor.findings import (
+    Finding,
+    InventoryItem,
+    MatrixInfo,
+    Report,
+    Severity,
+    SourceRef,
+    Unknown,
+    Verdict,
+)
+from trtdoctor.fixes import fixes_for
+from trtdoctor.inventory import inventory_of
+from trtdoctor.matrix import Fact, Matrix
+from trtdoctor.rules import RULES
+from trtdoctor.rules.base import Context, Problem, Rule
+from trtdoctor.snapshot import Snapshot
+from trtdoctor.stack import ABSENT, UNKNOWN, Stack
+
+DEFAULT_GOAL = ("build", "run")
+MAX_COMPONENTS = 3
+
+_HOW_TO_TELL = {
+    "driver": ("the driver version", "nvidia-smi --query-gpu=driver_version --format=csv, or --set driver=VERSION"),
+    "gpu": (
+        "the GPU and its compute capability",
+        "nvidia-smi --query-gpu=name,compute_cap --format=csv, or --set gpu=NAME",
+    ),
+    "tensorrt": (
+        "the TensorRT version",
+        "python3 -m pip show tensorrt, dpkg -l 'libnvinfer*', or --set tensorrt=VERSION",
+    ),
+    "tensorrt-rtx": (
+        "the TensorRT for RTX version",
+        "python3 -m pip show tensorrt-rtx, or --set tensorrt=VERSION,product=rtx",
+    ),
+    "cuda": ("the CUDA version", "nvcc --version, or --set cuda=VERSION"),
+    "cudnn": ("the cuDNN version", "python3 -m pip list | grep cudnn, or --set cudnn=VERSION"),
+    "cublas": ("the cuBLAS version", "python3 -m pip list | grep cublas, or --set cublas=VERSION"),
+    "nvrtc": ("the NVRTC version", "python3 -m pip list | grep nvrtc, or --set nvrtc=VERSION"),
+    "python": ("the Python version", "python3 --version, or --set python=VERSION"),
+    "glibc": ("the glibc version", "ldd --version, or --set glibc=VERSION"),
+    "platform": ("operating system and architecture", "uname -m, or --set os=NAME --set arch=NAME"),
+}
+_VITAL = ("driver", "gpu", "tensorrt")
+
+
+def judge(
+    snapshot: Snapshot,
+    matrix: Matrix,
+    *,
+    as_of: date,
+    goal: Iterable[str] = (),
+    select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+) -> Report:
+    """Judge a Snapshot. ``select`` and ``ignore`` are codes or their prefixes (``DRV``, ``DRV1``, ``DRV101``)."""
+    words = tuple(dict.fromkeys(goal)) or snapshot.wants or DEFAULT_GOAL
+    stack = Stack(snapshot, matrix)
+    context = Context(stack, matrix, as_of, frozenset(words))
+    findings = [item for item in _findings(context) if _chosen(item.code, tuple(select), tuple(ignore))]
+    findings.sort(key=lambda item: item.severity.rank)
+    unknowns = tuple(context.unknowns.values())
+    inventory = inventory_of(stack, findings)
+    serious = [item for item in findings if item.severity is not Severity.INFO]
+    return Report(
+        verdict=_verdict(findings, unknowns),
+        primary=serious[0].code if serious else None,
+        findings=tuple(findings),
+        inventory=inventory,
+        unknowns=unknowns,
+        snapshot=snapshot,
+        program=__version__,
+        matrix=MatrixInfo(matrix.version, matrix.age_days(as_of), matrix.digest, matrix.overlays),
+        as_of=as_of.isoformat(),
+        goal=words,
+        interpreter=_interpreter(stack),
+    )
+
+
+def _findings(context: Context) -> list[Finding]:
+    found: list[Finding] = []
+    codes: set[str] = set()
+    missing: dict[str, list[str]] = {}
+    for rule in RULES:
+        if not codes.isdisjoint(rule.silenced_by):
+            continue
+        states = [(need, context.stack.state(need)) for need in rule.needs]
+        if any(state == ABSENT for _, state in states):
+            continue
+        lacking = [need for need, state in states if state == UNKNOWN]
+        if lacking:
+            for need in lacking:
+                missing.setdefault(need, []).append(rule.code)
+            continue
+        for problem in rule.check(context):
+            finding = _finding(rule, problem, context)
+            if not any(other.code == finding.code and other.title == finding.title for other in found):
+                found.append(finding)
+                codes.add(rule.code)
+    for need, rules in missing.items():
+        needed, how = _HOW_TO_TELL[need]
+        context.unknown(need, needed, f"not known; {len(rules)} checks could not run without it", how)
+    return found
+
+
+def _finding(rule: Rule, problem: Problem, context: Context) -> Finding:
+    return Finding(
+        code=rule.code,
+        name=rule.name,
+        severity=problem.severity,
+        components=(problem.components or rule.components)[:MAX_COMPONENTS],
+        title=problem.title,
+        detail=problem.detail,
+        facts=problem.facts,
+        sources=_sources(problem.sources, context.matrix),
+        breaks=problem.breaks,
+        remedy=problem.remedy,
+        fix=fixes_for(problem.remedy, context.stack) if problem.remedy else (),
+    )
+
+
+def _sources(facts: tuple[Fact, ...], matrix: Matrix) -> tuple[SourceRef, ...]:
+    refs: dict[str, SourceRef] = {}
+    for fact in facts:
+        for source in fact.sources:
+            refs.setdefault(source, SourceRef(source, matrix.source_url(source), fact.certainty))
+    return tuple(refs.values())
+
+
+def _chosen(code: str, select: tuple[str, ...], ignore: tuple[str, ...]) -> bool:
+    return (not select or code.startswith(select)) and not (ignore and code.startswith(ignore))
+
+
+def _verdict(findings: list[Finding], unknowns: tuple[Unknown, ...]) -> Verdict:
+    if any(item.severity is Severity.ERROR for item in findings):
+        return Verdict.BROKEN
+    if any(item.severity is Severity.WARNING for item in findings):
+        return Verdict.AT_RISK
+    if any(item.component in _VITAL for item in unknowns):
+        return Verdict.UNKNOWN
+    return Verdict.READY
+
+
+def _interpreter(stack: Stack) -> dict[str, str | None] | None:
+    found = stack.interpreter
+    if found is None:
+        return None
+    return {"path": found.path, "version": found.version, "chosen_by": found.chosen_by}
+
+
+__all__ = ["DEFAULT_GOAL", "InventoryItem", "judge"]

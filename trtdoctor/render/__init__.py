@@ -1,0 +1,55 @@
+"""Renderers: a Report in, text out. They print what they are given and decide nothing."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Sequence
+
+from trtdoctor.findings import Report
+
+
+def render(report: Report, kind: str, *, verbose: bool = False, color: bool = False) -> str:
+    """The report in the format ``kind`` (``table`` or ``json``), with a final newline."""
+    if kind == "json":
+        from trtdoctor.render import json_format
+
+        return json_format.render(report)
+    from trtdoctor.render import table_format
+
+    return table_format.render(report, verbose=verbose, color=color)
+
+
+def split_output(target: str, default: str, formats: Sequence[str]) -> tuple[str, str]:
+    """``[FORMAT:]FILE`` as format and file; FORMAT only if it is a known name."""
+    kind, colon, file = target.partition(":")
+    return (kind, file) if colon and kind in formats and file else (default, target)
+
+
+def write_whole(file: str, text: str) -> None:
+    """Write ``text`` to ``file`` whole or not at all; raises OSError and then leaves what was there untouched."""
+    try:
+        mode = os.stat(file).st_mode
+    except FileNotFoundError:
+        mode = 0
+    if mode and not stat.S_ISREG(mode):  # /dev/stdout, a pipe: there is nothing to replace
+        with open(file, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        return
+    place = os.path.realpath(file)
+    handle, name = tempfile.mkstemp(dir=os.path.dirname(place), prefix=".trtdoctor-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.chmod(name, stat.S_IMODE(mode) if mode else 0o666 & ~_umask())
+        os.replace(name, place)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def _umask() -> int:
+    current = os.umask(0o077)
+    os.umask(current)
+    return current
