@@ -25,9 +25,7 @@ LEVEL = {name: number for number, floor in enumerate(FLOORS) for name in floor}
 
 
 def modules() -> list[Path]:
-    return [
-        path for path in PACKAGE.rglob("*.py") if path.name != "_build.py" and path != PACKAGE / "__init__.py"
-    ]
+    return [path for path in PACKAGE.rglob("*.py") if path.name != "_build.py" and path != PACKAGE / "__init__.py"]
 
 
 def imported(path: Path) -> set[str]:

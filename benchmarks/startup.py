@@ -1,0 +1,114 @@
+"""What typing ``trtdoctor`` costs, as ratios to ``python -c 'import click'`` in the same run.
+
+    python benchmarks/startup.py [--python PYTHON] [--runs N] [--check]
+
+PYTHON is the interpreter of an environment that has trtdoctor installed (default: this one). ``--check`` exits 1 when
+a target is missed by more than the noise that a shared machine makes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SNAPSHOT = ROOT / "tests" / "data" / "snapshots" / "h200.json"
+ELSEWHERE = tempfile.gettempdir()
+SLACK = 1.25
+"""How much a ratio may exceed its target on a shared machine before ``--check`` calls it missed."""
+
+
+def measure(commands: dict[str, list[str]], runs: int) -> dict[str, float]:
+    """Median wall time in seconds of each command; the commands take turns, so that load hits all alike."""
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    for turn in range(runs + 1):
+        for name, command in commands.items():
+            started = time.perf_counter()
+            done = subprocess.run(command, capture_output=True, cwd=ELSEWHERE, check=False)
+            if done.returncode not in (0, 1) or done.stderr:
+                raise SystemExit(f"{' '.join(command)}: {done.stderr.decode(errors='replace')[-400:]}")
+            if turn:  # the first run only warms the file cache
+                seconds[name].append(time.perf_counter() - started)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def judged_per_second(count: int = 400) -> float:
+    """Snapshots judged in one process, rules alone."""
+    sys.path.insert(0, str(ROOT))
+    from trtdoctor.declared import snapshot_of
+    from trtdoctor.judge import judge
+    from trtdoctor.matrix import load
+    from trtdoctor.snapshot import Snapshot
+
+    matrix = load()
+    environment = {
+        "os": "ubuntu-22.04",
+        "arch": "x86_64",
+        "gpus": [{"name": "NVIDIA L4"}],
+        "driver": "535.104.05",
+        "cuda": [{"version": "12.2"}],
+        "cudnn": [{"version": "8.9.7"}],
+        "tensorrt": [{"version": "10.9.0.34", "from": "pip-cu12"}],
+        "python": "3.10",
+    }
+    snapshots = [snapshot_of(environment), Snapshot.from_json(SNAPSHOT.read_bytes())]
+    for snapshot in snapshots:
+        judge(snapshot, matrix, as_of=date(2026, 11, 22))
+    started = time.perf_counter()
+    for number in range(count):
+        judge(snapshots[number % 2], matrix, as_of=date(2026, 11, 22))
+    return count / (time.perf_counter() - started)
+
+
+def main() -> int:
+    """Print the ratios."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    python = os.path.abspath(options.python)
+    program = [python, "-m", "trtdoctor"]
+    script = Path(python).with_name("trtdoctor")
+    if script.exists():
+        program = [str(script)]
+    targets = {
+        "--help": 1.5,
+        "check --snapshot --format json": 2.5,
+        "check --snapshot (table)": 3.5,
+        "check (this machine)": 5.0,
+    }
+    commands = {
+        "base": [python, "-c", "import click"],
+        "--help": [*program, "--help"],
+        "check --snapshot --format json": [*program, "check", "--snapshot", str(SNAPSHOT), "--format", "json"],
+        "check --snapshot (table)": [*program, "check", "--snapshot", str(SNAPSHOT)],
+        "check (this machine)": [*program, "check"],
+    }
+    medians = measure(commands, options.runs)
+    missed = []
+    for name, target in targets.items():
+        ratio = medians[name] / medians["base"]
+        print(f"{name:<32} {ratio:5.2f} x import click   (target {target})")
+        if ratio > target * SLACK:
+            missed.append(name)
+    rate = judged_per_second()
+    print(f"{'judged in one process':<32} {rate:5.0f} snapshots a second (target 2000)")
+    print(
+        json.dumps(
+            {"ratios": {name: round(medians[name] / medians["base"], 3) for name in targets}, "rate": round(rate)}
+        )
+    )
+    return 1 if options.check and missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
