@@ -18,9 +18,9 @@ FILES = ("containers", "jetpack")
 REPOSITORIES = ("tensorrt", "pytorch", "tritonserver")
 COMPONENTS = ("tensorrt", "cuda", "cudnn", "cublas", "ubuntu", "python")
 
-UNPUBLISHED_TENSORRT: dict[str, str] = {}
+UNPUBLISHED_TENSORRT = {"5.0.2": "older than what the matrix holds", "5.1.2": "a release candidate"}
 """TensorRT releases of images or JetPacks that tensorrt.yaml need not know, with the reason."""
-UNLISTED_CUDA: dict[str, str] = {}
+UNLISTED_CUDA = dict.fromkeys(("10.0.130", "10.1.105", "10.1.243"), "older than what the matrix holds")
 """CUDA toolkits of images or JetPacks that cuda.yaml need not know, with the reason."""
 
 

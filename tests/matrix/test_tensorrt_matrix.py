@@ -305,7 +305,7 @@ def test_python_wheel(matrix: Matrix, *, version: str, flavour: str, platform: s
     assert found.word == word, found.reason
 
 
-def test_flavours_toolkits_and_opsets(matrix: Matrix) -> None:
+def test_flavours_and_toolkits(matrix: Matrix) -> None:
     assert trt.flavours(one(matrix, "10.13.0")) == ("cu12", "cu11")
     assert trt.flavours(one(matrix, "10.13.2")) == ("cu13", "cu12")
     built = trt.built_with(one(matrix, "10.13.2"), "cu13")
@@ -316,8 +316,6 @@ def test_flavours_toolkits_and_opsets(matrix: Matrix) -> None:
     assert tested.value[0] == "11.8"
     assert "10.2" in tested.value
     assert trt.tested_toolkits(one(matrix, "10.2.0"), "jetson") is None
-    old, new = trt.onnx_opsets(one(matrix, "10.1.0"))
-    assert (old and old.value, new and new.value) == (9, 20)
     floor = trt.jetpack_floor(one(matrix, "11.4.1"))
     assert floor is not None
     assert floor.value == "7.2.2"

@@ -11,12 +11,15 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from trtdoctor.matrix.rows import Origin, Row, as_ids
+
+if TYPE_CHECKING:
+    from trtdoctor.matrix.overlay_types import Forbidden
 
 FILES = (
     "tensorrt",
@@ -32,11 +35,20 @@ FILES = (
     "errors",
     "containers",
     "jetpack",
+    "frameworks",
+    "features",
+    "advisories",
+    "engines",
+    "wheels",
     "sources",
 )
 """The files of a matrix, without ``.yaml``."""
 
+PACKAGED = "packaged"
+"""Instead of a directory: the matrix that came with the program, whatever update there is."""
+
 _ENVIRONMENT = "TRTDOCTOR_MATRIX"
+_OVERLAYS = "TRTDOCTOR_OVERLAY"
 _COMPILED = "matrix.json"
 _T = TypeVar("_T")
 
@@ -52,9 +64,21 @@ class Matrix:
         """``version`` is the calendar version, ``digest`` the SHA-256 of the files, ``files`` their data."""
         self.version = version
         self.digest = digest
+        self.origin = "directory"
+        """``packaged`` (came with the program), ``updated`` (``matrix update``) or ``directory`` (named)."""
+        self.notes: tuple[str, ...] = ()
+        """What the user should know about the choice of this matrix, one line each."""
         self.overlays: tuple[str, ...] = ()
+        """``NAME@DIGEST`` of each overlay that was laid over it."""
+        self.forbidden: tuple[Forbidden, ...] = ()
+        """What overlays forbid."""
         self._files = files
         self._remembered: dict[Any, Any] = {}
+
+    @property
+    def data(self) -> dict[str, dict[str, Any]]:
+        """The files as written, by name (do not change them)."""
+        return self._files
 
     def rows(self, file: str, table: str) -> list[Row]:
         """The rows of ``table`` in ``file``, newest first as written, each with its provenance."""
@@ -137,19 +161,49 @@ def _key_name(entries: list[dict[str, Any]]) -> str:
     return next((key for key in candidates if key in first), "name")
 
 
-def load(directory: str | os.PathLike[str] | None = None) -> Matrix:
-    """The matrix in ``directory``, or the one that ``TRTDOCTOR_MATRIX`` names, or the one that came with the program.
+def load(directory: str | os.PathLike[str] | None = None, overlays: Sequence[str | os.PathLike[str]] = ()) -> Matrix:
+    """The matrix in ``directory``, or the one that ``TRTDOCTOR_MATRIX`` names, or the usual one.
 
-    Raises :class:`MatrixError` when it cannot be read.
+    The usual one is the newer of what came with the program and what ``matrix update`` installed; ``packaged`` as the
+    directory means the former. The overlays that ``TRTDOCTOR_OVERLAY`` names (separated as in PATH) are laid over it,
+    then ``overlays``, in their order. Raises :class:`MatrixError` when something cannot be read.
     """
-    chosen = directory or os.environ.get(_ENVIRONMENT) or packaged()
-    return _load(os.path.realpath(chosen))
+    chosen = directory or os.environ.get(_ENVIRONMENT)
+    if chosen and chosen != PACKAGED:
+        matrix = _load(os.path.realpath(chosen))
+    else:
+        matrix = (None if chosen else _updated()) or _load(os.path.realpath(packaged()), PACKAGED)
+    named = [*filter(None, os.environ.get(_OVERLAYS, "").split(os.pathsep)), *overlays]
+    if not named:
+        return matrix
+    from trtdoctor.matrix.overlay import apply
+
+    return apply(matrix, [os.fspath(name) for name in named])
+
+
+def _updated() -> Matrix | None:
+    """What ``matrix update`` installed, when it is whole and not older than what came with the program."""
+    pointer = os.path.join(data_directory(), POINTER)
+    if not os.path.exists(pointer):
+        return None
+    from trtdoctor.matrix.installed import current
+
+    shipped = os.path.realpath(packaged())
+    try:
+        found = current(os.path.dirname(pointer), _version(shipped))
+        return _load(found.directory, "updated", found.digest) if found else None
+    except MatrixError as error:
+        matrix = _load(shipped, PACKAGED)
+        matrix.notes = (f"the updated matrix cannot be used ({error}): this is the one that came with the program",)
+        return matrix
 
 
 @lru_cache(maxsize=4)
-def _load(directory: str) -> Matrix:
+def _load(directory: str, origin: str = "directory", expected: str | None = None) -> Matrix:
     version, raw = read_files(directory)
     digest = digest_of(version, raw)
+    if expected not in (None, digest):
+        raise MatrixError(f"{directory} is damaged: it is not what was installed")
     beside = os.path.join(os.path.dirname(directory), _COMPILED)
     files = _read_compiled(beside, digest) or _read_compiled(cache_file(digest), digest)
     if files is None:
@@ -157,7 +211,9 @@ def _load(directory: str) -> Matrix:
 
         files = compile_files(raw, directory)
         write_cache(cache_file(digest), {"digest": digest, "files": files})
-    return Matrix(version, digest, files)
+    matrix = Matrix(version, digest, files)
+    matrix.origin = origin
+    return matrix
 
 
 def packaged() -> str:
@@ -167,13 +223,30 @@ def packaged() -> str:
     return installed if os.path.isdir(installed) else os.path.join(os.path.dirname(package), "matrix")
 
 
+POINTER = "current.json"
+"""The file in the data directory that names the updated matrix in use."""
+
+
+def data_directory() -> str:
+    """Where ``matrix update`` keeps matrices: in the user's own data directory."""
+    root = os.environ.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share")
+    return os.path.join(root, "trtdoctor", "matrix")
+
+
 def read_files(directory: str) -> tuple[str, dict[str, bytes]]:
     """Version and content of the files of a matrix. Raises :class:`MatrixError`."""
-    raw = {name: _read(directory, f"{name}.yaml") for name in FILES}
+    return _version(directory), {name: _read(directory, f"{name}.yaml") for name in FILES}
+
+
+def _version(directory: str) -> str:
     version = _read(directory, "VERSION").decode("ascii", "replace").strip()
-    if not re.fullmatch(r"20\d\d\.(?:0?[1-9]|1[0-2])\.\d{1,4}", version):
+    if not VERSION.fullmatch(version):
         raise MatrixError(f"{directory}/VERSION: wanted a calendar version such as 2026.11.0")
-    return version, raw
+    return version
+
+
+VERSION = re.compile(r"20\d\d\.(?:0?[1-9]|1[0-2])\.\d{1,4}", re.ASCII)
+"""The form of a matrix version: year, month, number."""
 
 
 def _read(directory: str, name: str) -> bytes:
@@ -186,9 +259,14 @@ def _read(directory: str, name: str) -> bytes:
 
 def digest_of(version: str, raw: dict[str, bytes]) -> str:
     """SHA-256 over the version and the files, as hexadecimal digits."""
+    return digest_from(version, {name: hashlib.sha256(content).digest() for name, content in raw.items()})
+
+
+def digest_from(version: str, digests: dict[str, bytes]) -> str:
+    """:func:`digest_of` from the SHA-256 of each file."""
     total = hashlib.sha256(version.encode())
-    for name in sorted(raw):
-        total.update(name.encode() + b"\0" + hashlib.sha256(raw[name]).digest())
+    for name in sorted(digests):
+        total.update(name.encode() + b"\0" + digests[name])
     return total.hexdigest()
 
 

@@ -53,7 +53,7 @@ class Origin:
             as_ids(sources) if sources is not None else self.sources,
             data.get("certainty", self.certainty),
             where,
-            data.get("overlay", self.overlay),
+            data.get("overlay", self.overlay if sources is None else None),
         )
 
 

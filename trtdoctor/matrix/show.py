@@ -34,6 +34,7 @@ def row_values(matrix: Matrix, component: str, wanted: str) -> list[dict[str, An
     file = _file(component)
     every = list(_rows(matrix, file))
     found = [(table, row) for table, row in every if _means(row, wanted)]
+    found.sort(key=lambda item: item[1].key.lower() != wanted.lower())  # what is meant exactly comes first
     if not found and file == "gpus":
         from trtdoctor.matrix import gpus
 
@@ -45,7 +46,7 @@ def row_values(matrix: Matrix, component: str, wanted: str) -> list[dict[str, An
         close = difflib.get_close_matches(wanted, [row.key for _, row in every], n=3)
         hint = f"; near it: {', '.join(close)}" if close else f"; list all with: trtdoctor matrix show {component}"
         raise ShowError(f"the matrix {matrix.version} holds no {component} {wanted!r}{hint}")
-    return [{"table": table, "key": row.key, "values": list(_values(row))} for table, row in found]
+    return [{"table": table, "key": row.key, "values": list(values_of(row))} for table, row in found]
 
 
 def _file(component: str) -> str:
@@ -75,13 +76,14 @@ def _means(row: Row, wanted: str) -> bool:
     return asked.may_be(has) and asked.parts[: len(has.parts)] == has.parts[: len(asked.parts)]
 
 
-def _values(row: Row, prefix: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
+def values_of(row: Row, prefix: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
+    """Every value of a row, those inside mappings under joined names, each with its provenance."""
     for key in row.names():
         path = (*prefix, key)
         fact = row.get(key)
         inner = row.sub(key)
         if inner is not None and inner.plain:
-            yield from _values(inner, path)
+            yield from values_of(inner, path)
         else:
             yield {
                 "name": " ".join(path),
@@ -89,4 +91,5 @@ def _values(row: Row, prefix: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
                 "sources": list(fact.sources),
                 "certainty": fact.certainty,
                 "note": fact.note,
+                "overlay": fact.overlay,
             }

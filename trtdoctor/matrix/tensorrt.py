@@ -255,11 +255,6 @@ def glibc(row: Row, platform: str) -> Fact | None:
     return _known(row.get("glibc", "linux-aarch64" if platform == "jetson" else platform))
 
 
-def onnx_opsets(row: Row) -> tuple[Fact | None, Fact | None]:
-    """The oldest and the newest ONNX opset of the parser, as integers; None where not known."""
-    return _known(row.get("onnx", "opset_min")), _known(row.get("onnx", "opset_max"))
-
-
 def wheels(row: Row, flavour: str) -> Fact | None:
     """Python wheels of a flavour: platform tag to Python tags; value ``"none"`` when none was published."""
     return _known(row.get("builds", flavour, "wheels"), none=True)
