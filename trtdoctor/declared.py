@@ -61,6 +61,7 @@ _ENTRY_KEYS = {
         "version_compatible",
         "hardware_compatibility",
         "serialization",
+        "product",
     ),
     "loader": ("ld_library_path", "libcuda", "notes"),
 }
@@ -267,6 +268,8 @@ def _copy(component: str, item: Any) -> Copy:
     flavour = None
     if origin and origin.startswith("pip-"):
         origin, flavour = "pip", origin[4:]
+        if not re.fullmatch(r"cu[0-9]{1,3}", flavour):
+            raise DeclarationError(f"{component}.from: {_shown(f'pip-{flavour}')} is none of pip-cu11, pip-cu12, …")
     product = None
     if component == "tensorrt":
         product = _optional_word(entry.get("product"), "tensorrt.product") or "full"
@@ -325,7 +328,15 @@ def _engine(entry: dict[str, Any]) -> Engine:
         version_compatible=_optional_truth(entry.get("version_compatible"), "engine.version_compatible"),
         hardware_compatibility=_optional_word(entry.get("hardware_compatibility"), "engine.hardware_compatibility"),
         serialization=int(_number(serialization, "engine.serialization")) if serialization is not None else None,
+        product=_engine_product(entry.get("product")),
     )
+
+
+def _engine_product(value: Any) -> str | None:
+    word = _optional_word(value, "engine.product")
+    if word not in (None, "full", "rtx"):
+        raise DeclarationError(f"engine.product: unknown {_shown(word)}{_suggest(str(word), ('full', 'rtx'))}")
+    return word
 
 
 # -- small readers ----------------------------------------------------------------------------------------------------

@@ -10,12 +10,13 @@ adding a field keeps ``/1``.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import field, fields, replace
 from typing import Any, TypeVar
 
 from trtdoctor.record import record
-from trtdoctor.text import clean
+from trtdoctor.text import as_json, clean
 
 SCHEMA = "trtdoctor-snapshot/1"
 MAX_BYTES = 64 * 1024 * 1024
@@ -36,6 +37,11 @@ def _private(kind: str) -> Any:
     The last two (the latter is free text) are dropped.
     """
     return field(default=None, metadata={"private": kind})
+
+
+def _formed(form: str) -> Any:
+    """A field whose values have a form of their own; another value is a word that this reader does not know: None."""
+    return field(default=None, metadata={"form": re.compile(form)})
 
 
 @record
@@ -173,7 +179,7 @@ class Copy:
     """``NAME VERSION`` of the wheel or system package that owns the file."""
     origin: str | None = None
     """``apt``, ``rpm``, ``tar``, ``zip``, ``runfile``, ``pip``, ``conda``, ``container``, ``jetpack``; or None."""
-    flavour: str | None = None
+    flavour: str | None = _formed(r"cu[0-9]{1,3}")
     """CUDA major it was built for: ``cu11``, ``cu12``, ``cu13``; None when unknown."""
     product: str | None = None
     """TensorRT only: ``full``, ``lean``, ``dispatch``, ``rtx``."""
@@ -252,6 +258,8 @@ class Engine:
     version_compatible: bool | None = None
     hardware_compatibility: str | None = None
     serialization: int | None = None
+    product: str | None = None
+    """``full`` or ``rtx``: whose format it has; None when nobody said."""
 
 
 @record
@@ -310,8 +318,8 @@ class Snapshot:
         return {"schema": SCHEMA, **_plain(self)}
 
     def to_json(self) -> str:
-        """The JSON form, as text with a final newline."""
-        return json.dumps(self.to_plain(), indent=1, ensure_ascii=False) + "\n"
+        """The JSON form, as ASCII text with a final newline."""
+        return as_json(self.to_plain())
 
     @staticmethod
     def from_plain(document: Any) -> Snapshot:
@@ -416,14 +424,24 @@ def _read(kind: type[_T], document: Any, where: str) -> _T:
             values[name] = None
         else:
             values[name] = _READERS[annotation](value, f"{where}.{name}")
+            form = spec.metadata.get("form")
+            if form is not None and not form.fullmatch(values[name]):
+                values[name] = None
     return kind(**values)
 
 
 # -- redaction: by the type of the field, never by looking for text ---------------------------------------------------
 
 _SYSTEM_ROOTS = ("/usr/", "/lib/", "/lib64/", "/opt/nvidia/", "/etc/", "/dev/", "/proc/", "/sys/", "/run/nvidia", "<")
-
-
+_NOT_SYSTEM = ("/usr/home/", "/dev/shm/")  # noqa: S108  (only compared with)
+_TELLS_NOTHING = re.compile(
+    r"|lib(?:32|64)?|bin|include|targets|stubs|compat|nvidia|cu\d\d|[a-z0-9_]+-linux(?:-gnu)?|(?:site|dist)-packages"
+    r"|(?:python|pypy)(?:\d(?:\.\d+)?)?[mt]?|lib[\w.+-]+\.so(?:\.\d+)*|NvInferVersion\.h|cudnn_version\.h"
+)
+"""Parts of a path that are the same on everybody's machine."""
+_SEPARATORS = re.compile(r"([:;\s])")
+_PATHS = re.compile(r".*(?:PATH|HOME|ROOT|PREFIX|DIRECTORY|VIRTUAL_ENV|LD_PRELOAD)")
+"""Variables whose values are paths, also when there is no slash in them."""
 _DEVICE_LISTS = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_MIG_CONFIG_DEVICES")
 """Variables whose values may hold UUIDs of devices."""
 _OPEN_DEVICES = frozenset(("", "all", "none", "void", "NoDevFiles"))
@@ -449,8 +467,13 @@ def redact(snapshot: Snapshot) -> Snapshot:
     """
     known: dict[str, str] = {}
 
-    def hide_path(path: str) -> str:
-        return ":".join(_hide_one(part, known) for part in path.split(":")) if ":" in path else _hide_one(path, known)
+    def hide_setting(name: str, value: str) -> str:
+        if name in _DEVICE_LISTS:
+            return _hide_devices(value)
+        parts = _SEPARATORS.split(value)
+        relative = bool(_PATHS.fullmatch(name))
+        parts[::2] = [_hide_one(part, known) if relative or _is_path(part) else part for part in parts[::2]]
+        return "".join(parts)
 
     def walk(value: Any) -> Any:
         if isinstance(value, tuple):
@@ -463,27 +486,42 @@ def redact(snapshot: Snapshot) -> Snapshot:
             private = spec.metadata.get("private")
             if private is None or current is None:
                 changed[spec.name] = walk(current)
-            elif private == "setting" and value.name in _DEVICE_LISTS:
-                changed[spec.name] = _hide_devices(current)
             elif private == "setting":
-                changed[spec.name] = hide_path(current)
+                changed[spec.name] = hide_setting(value.name, current)
             else:
-                changed[spec.name] = hide_path(current) if private == "path" else None
+                changed[spec.name] = _hide_one(current, known) if private == "path" else None
         return replace(value, **changed)
 
     result: Snapshot = walk(snapshot)
     return replace(result, redacted=True)
 
 
+def _is_path(text: str) -> bool:
+    return "/" in text or "\\" in text
+
+
 def _hide_one(path: str, known: dict[str, str]) -> str:
-    if "/" not in path or (path.startswith(_SYSTEM_ROOTS) and not path.startswith("/usr/home/")):
+    """One path; only its end stays, as far as it tells nothing: ``<dir1>/lib/libnvinfer.so.10``."""
+    if any(mark in f"{path}/" for mark in ("/../", "/./", "//")):
+        import posixpath
+
+        path = posixpath.normpath(path) if path else path
+    if f"{path}/".startswith(_SYSTEM_ROOTS) and not path.startswith(_NOT_SYSTEM):
         return path
-    for marker in ("/site-packages", "/dist-packages", "/lib/", "/bin/", "/lib64/", "/targets/"):
-        head, found, tail = path.partition(marker)
-        if found:
+    parts = path.replace("\\", "/").split("/")
+    kept = len(parts)
+    while kept and _TELLS_NOTHING.fullmatch(parts[kept - 1]):
+        kept -= 1
+    # What lies in a directory of packages is called as packages are.
+    for number, part in enumerate(parts[:kept]):
+        if part in ("site-packages", "dist-packages"):
+            kept = number
+            while kept and _TELLS_NOTHING.fullmatch(parts[kept - 1]):
+                kept -= 1
             break
-    else:
-        head, found, tail = path, "", ""
-    if head and head not in known:
+    head = "/".join(parts[:kept])
+    if not head:
+        return path
+    if head not in known:
         known[head] = f"<dir{len(known) + 1}>"
-    return (known[head] if head else "") + found + tail
+    return "/".join([known[head], *parts[kept:]])

@@ -66,7 +66,7 @@ int nvmlDeviceGetComputeRunningProcesses_v3(void *handle, unsigned *count, struc
     *count = handle == (void *)1;
     if (!*count) return 0;
     if (!space) return 7;
-    table[0].pid = 1; table[0].used = 4096; table[0].gi = table[0].ci = ~0u;
+    table[0].pid = *asked("FAKE_PID") ? atoi(asked("FAKE_PID")) : 1; table[0].used = 4096; table[0].gi = table[0].ci = ~0u;
     return 0;
 }
 int nvmlDeviceGetGraphicsRunningProcesses_v3(void *handle, unsigned *count, struct process *table) { *count = 0; return 0; }

@@ -6,7 +6,17 @@ from datetime import date
 
 import click
 
-from trtdoctor.cli.inputs import load_matrix, parse_date, read_declared, read_snapshot, split_codes, write_output
+from trtdoctor.cli.inputs import (
+    collect_here,
+    goal_words,
+    load_matrix,
+    parse_date,
+    read_declared,
+    read_snapshot,
+    split_codes,
+    write_output,
+)
+from trtdoctor.cli.output import say
 from trtdoctor.findings import Report
 from trtdoctor.matrix import Matrix
 from trtdoctor.snapshot import Snapshot
@@ -32,7 +42,10 @@ Examples:
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="State one fact, e.g. tensorrt=10.9 (repeatable)."
 )
-@click.option("--matrix", "matrix_directory", metavar="DIR", help="Another compatibility matrix.")
+@click.option("--matrix", "matrix_directory", metavar="DIR|packaged", help="Another compatibility matrix.")
+@click.option(
+    "--overlay", "overlays", multiple=True, metavar="FILE", help="Lay a site's own rows over it (repeatable)."
+)
 @click.option("--format", "format_", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option(
     "-o", "--output", "outputs", multiple=True, metavar="[FORMAT:]FILE", help="Write to a file as well (repeatable)."
@@ -54,6 +67,7 @@ def command(
     declared_file: str | None,
     settings: tuple[str, ...],
     matrix_directory: str | None,
+    overlays: tuple[str, ...],
     format_: str,
     outputs: tuple[str, ...],
     fail_on: str,
@@ -66,7 +80,10 @@ def command(
     """Judge this machine, a snapshot, or a described environment, before any engine is built."""
     if snapshot_file == "-" and declared_file == "-":
         raise click.UsageError("only one of --snapshot and --declared can read stdin")
-    matrix = load_matrix(matrix_directory)
+    if python is not None and (snapshot_file or declared_file or settings):
+        raise click.UsageError("--python is for inspecting this machine, not for a snapshot or a description")
+    matrix = load_matrix(matrix_directory, overlays)
+    words = goal_words(goal, matrix) if goal else ()
     snapshot = _snapshot(matrix, python, snapshot_file, declared_file, settings)
     if redact:
         from trtdoctor.snapshot import redact as redacted
@@ -74,7 +91,7 @@ def command(
         snapshot = redacted(snapshot)
     from trtdoctor.judge import judge
 
-    report = judge(snapshot, matrix, as_of=as_of or date.today(), goal=goal, select=select, ignore=ignore)
+    report = judge(snapshot, matrix, as_of=as_of or date.today(), goal=words, select=select, ignore=ignore)
     _print(report, format_, outputs, verbose)
     return 1 if report.fails(fail_on) else 0
 
@@ -87,12 +104,7 @@ def _snapshot(
     if not declared_file and not settings:
         if base is not None:
             return base
-        from trtdoctor.probes import collect
-
-        try:
-            return collect(matrix, python=python)
-        except ValueError as error:
-            raise click.ClickException(str(error)) from None
+        return collect_here(matrix, python)
     from trtdoctor.declared import DeclarationError, environment_of, snapshot_of
 
     try:
@@ -111,7 +123,7 @@ def _print(report: Report, format_: str, outputs: tuple[str, ...], verbose: bool
     import sys
 
     color = format_ == "table" and _wants_color(sys.stdout)
-    click.echo(render(report, format_, verbose=verbose, color=color), nl=False, color=color)
+    say(render(report, format_, verbose=verbose, color=color), color=color)
 
 
 def _wants_color(stream: object) -> bool:

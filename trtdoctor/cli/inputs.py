@@ -23,6 +23,8 @@ def read_input(name: str, what: str) -> bytes:
     shown = "stdin" if name == "-" else name
     try:
         if name == "-":
+            if sys.stdin is None:
+                raise click.ClickException(f"{what} stdin: is closed")
             content = sys.stdin.buffer.read(MAX_BYTES + 1)
         else:
             mode = os.stat(name).st_mode
@@ -61,7 +63,12 @@ def read_declared(name: str) -> Any:
 
 
 def write_output(file: str, text: str) -> None:
-    """Write a result whole or not at all."""
+    """Write a result whole or not at all; ``-`` is stdout."""
+    if file == "-":
+        from trtdoctor.cli.output import say
+
+        say(text)
+        return
     from trtdoctor.render import write_whole
 
     try:
@@ -70,12 +77,38 @@ def write_output(file: str, text: str) -> None:
         raise click.ClickException(f"{file}: {error.strerror or error}") from None
 
 
-def load_matrix(directory: str | None) -> Matrix:
-    """The matrix that the user named, or the usual one."""
+def collect_here(matrix: Matrix, python: str | None) -> Snapshot:
+    """The facts of this machine. However the program is ended meanwhile, no child process stays behind."""
+    import os
+    import signal
+
+    from trtdoctor.probes import collect
+    from trtdoctor.probes.base import end_children
+
+    def end(number: int, _: object) -> None:
+        end_children()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    try:
+        before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    except (ValueError, AttributeError):  # not the main thread, or no such signals here
+        before = {}
+    try:
+        return collect(matrix, python=python)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def load_matrix(directory: str | None, overlays: tuple[str, ...] = ()) -> Matrix:
+    """The matrix that the user named, or the usual one, with overlays laid over it."""
     from trtdoctor.matrix import MatrixError, load
 
     try:
-        return load(directory)
+        return load(directory, overlays)
     except MatrixError as error:
         raise click.ClickException(str(error)) from None
 
@@ -100,3 +133,35 @@ def split_codes(_: click.Context, __: click.Parameter, values: tuple[str, ...]) 
             if not any(rule.code.startswith(code) for rule in RULES):
                 raise click.BadParameter(f"{code!r} is no rule code or prefix of one (see: trtdoctor rules)")
     return codes
+
+
+_GOALS = ("build", "run", "python", "cpp", "plugin", "pip", "package", "index", "onnx", "dla")
+
+
+def goal_words(words: tuple[str, ...], matrix: Matrix) -> tuple[str, ...]:
+    """``--goal``: words of ``wants``, several by commas. A mistyped one must not pass for one that was judged.
+
+    Beside the fixed words: the matrix's precisions (``fp16``), the cases of its known issues, calls (``api:NAME``)
+    and ``onnx-opset-NUMBER``. Raises click.BadParameter.
+    """
+    import re
+
+    cases = [row.text("when") for table in matrix.tables("known_issues") for row in matrix.rows("known_issues", table)]
+    known = list(
+        dict.fromkeys(
+            [
+                *_GOALS,
+                *(row.key for row in matrix.rows("api", "precisions")),
+                *(case for case in cases if case and re.fullmatch(r"[a-z][a-z0-9-]*", case)),
+            ]
+        )
+    )
+    found = tuple(dict.fromkeys(part.strip() for word in words for part in word.split(",") if part.strip()))
+    for word in found:
+        if word not in known and not re.fullmatch(r"api:[\w.:>()-]+|onnx-opset-\d{1,3}", word):
+            import difflib
+
+            close = difflib.get_close_matches(word, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}, api:NAME, onnx-opset-NUMBER"
+            raise click.BadParameter(f"no such goal {word!r}; {hint}", param_hint="--goal")
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from trtdoctor.cli.inputs import load_matrix, write_output
+from trtdoctor.cli.inputs import collect_here, load_matrix, write_output
 
 
 @click.command("snapshot", epilog="Judge it anywhere with: trtdoctor check --snapshot FILE")
@@ -13,19 +13,10 @@ from trtdoctor.cli.inputs import load_matrix, write_output
 @click.option("--redact", is_flag=True, help="Hide UUIDs, PCI ids, private paths.")
 def command(python: str | None, output: str | None, redact: bool) -> int:
     """Write down every fact about this machine as JSON, to be judged anywhere."""
-    from trtdoctor.probes import collect
-
-    try:
-        taken = collect(load_matrix(None), python=python)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
+    taken = collect_here(load_matrix(None), python)
     if redact:
         from trtdoctor.snapshot import redact as redacted
 
         taken = redacted(taken)
-    text = taken.to_json()
-    if output is None or output == "-":
-        click.echo(text, nl=False)
-        return 0
-    write_output(output, text)
+    write_output(output or "-", taken.to_json())
     return 0

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trtdoctor.probes.base import PROBE_SECONDS, Probe, ProbeContext, ProbeError, merge
+from trtdoctor.probes.base import PROBE_SECONDS, Children, Probe, ProbeContext, ProbeError, adopt, merge
 from trtdoctor.probes.driver import probe as probe_driver
 from trtdoctor.probes.host import probe as probe_host
 from trtdoctor.probes.libraries import probe as probe_libraries
@@ -45,8 +45,8 @@ def collect(matrix: Matrix, *, python: str | None = None, root: str = "/") -> Sn
     from trtdoctor.matrix import distributions as known_distributions
     from trtdoctor.matrix import libraries as known_libraries
 
-    if python is not None and not os.access(python, os.X_OK):
-        raise ValueError(f"no such interpreter: {python}")
+    if python is not None:
+        python = _interpreter(python)
     context = ProbeContext(
         root=Path(root),
         environ=dict(os.environ),
@@ -54,19 +54,48 @@ def collect(matrix: Matrix, *, python: str | None = None, root: str = "/") -> Sn
         distributions=partial(known_distributions.identify, matrix),
         python=python,
     )
+    # Nothing that was given up, or that Ctrl-C cut short, may go on running.
+    children = Children()
+    try:
+        parts = _run_all(context, children)
+    finally:
+        children.end()
     taken = Snapshot(kind="live", program=__version__, taken=date.today().isoformat())
-    for part in _run_all(context):
+    for part in parts:
         taken = merge(taken, part)
     # Through the JSON form once: what came from outside is cleaned there, at one place.
     return Snapshot.from_plain(taken.to_plain())
 
 
-def _run_all(context: ProbeContext) -> list[Snapshot]:
+def _interpreter(named: str) -> str:
+    """The absolute path of the interpreter that the user named, looked up on PATH when it is a mere name."""
+    if os.sep not in named:
+        for directory in os.environ.get("PATH", "").split(":"):
+            if directory.startswith("/") and _runs(f"{directory}/{named}"):
+                return f"{directory}/{named}"
+        if not _runs(named):
+            raise ValueError(f"no such interpreter: {named} is neither on PATH nor a file that can be run")
+    elif os.path.isdir(named):
+        raise ValueError(f"no interpreter: {named} is a directory (the interpreter of an environment is bin/python)")
+    elif not os.path.exists(named):
+        raise ValueError(f"no such interpreter: {named}")
+    elif not _runs(named):
+        raise ValueError(f"no interpreter: {named} is no file that can be run")
+    return os.path.abspath(named)
+
+
+def _runs(path: str) -> bool:
+    return os.path.isfile(path) and os.access(path, os.X_OK)
+
+
+def _run_all(context: ProbeContext, children: Children) -> list[Snapshot]:
     """All probes at once, each in a daemon thread, so that one that hangs in the kernel cannot hold up the check."""
     results: dict[str, Snapshot] = {}
     threads = []
     for name, probe in PROBES:
-        thread = threading.Thread(target=_guarded, args=(name, probe, context, results.__setitem__), daemon=True)
+        thread = threading.Thread(
+            target=_guarded, args=(name, probe, context, children, results.__setitem__), daemon=True
+        )
         thread.start()
         threads.append((name, thread))
     deadline = time.monotonic() + PROBE_SECONDS
@@ -78,7 +107,10 @@ def _run_all(context: ProbeContext) -> list[Snapshot]:
     return parts
 
 
-def _guarded(name: str, probe: Probe, context: ProbeContext, done: Callable[[str, Snapshot], None]) -> None:
+def _guarded(
+    name: str, probe: Probe, context: ProbeContext, children: Children, done: Callable[[str, Snapshot], None]
+) -> None:
+    adopt(children)
     started = time.monotonic()
     try:
         found = probe(context)

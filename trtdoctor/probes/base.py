@@ -5,14 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from trtdoctor.probes.files import read_regular
+from trtdoctor.record import record
 from trtdoctor.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import subprocess
 
 PROBE_SECONDS = 10.0
 """A probe that has not answered by then is told as timed out."""
@@ -26,7 +31,7 @@ class ProbeError(Exception):
     """A probe could not learn what it is for; the message says why, in a few words."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ChildResult:
     """How a child process ended."""
 
@@ -36,7 +41,7 @@ class ChildResult:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProbeContext:
     """Everything that a probe may look at, so that tests can give it another root, environment or clock."""
 
@@ -56,11 +61,8 @@ class ProbeContext:
 
     def read(self, absolute: str, longest: int = 65536) -> str | None:
         """The beginning of a text file below the root; None when it cannot be read."""
-        try:
-            with open(self.path(absolute), "rb") as stream:
-                return stream.read(longest).decode("utf-8", "replace")
-        except (OSError, ValueError):
-            return None
+        found = read_regular(self.path(absolute), longest)
+        return None if found is None else found.decode("utf-8", "replace")
 
 
 Probe = Callable[[ProbeContext], Snapshot]
@@ -74,28 +76,110 @@ def run_child(
     seconds: float = CHILD_SECONDS,
     environ: dict[str, str] | None = None,
 ) -> ChildResult:
-    """Run one of :data:`CHILDREN` with ``interpreter -I`` in a process group of its own and read its JSON answer.
+    """Run one of :data:`CHILDREN` with ``interpreter -I`` and read its JSON answer; see :func:`run_program`."""
+    code, output, detail = run_program(
+        [interpreter, "-I", str(CHILDREN / f"{script}.py"), *arguments], seconds=seconds, environ=environ
+    )
+    if code is not None:
+        return _result(code, output)
+    if detail == TOO_MUCH:
+        return ChildResult("garbage", _answer(output) or {}, detail)
+    # What it had said by then is kept: the last step may be the only one that hangs.
+    return ChildResult("timed-out" if detail.startswith(NO_ANSWER) else "not-started", _answer(output) or {}, detail)
 
-    Whatever it does (crash, hang, print garbage without end), this returns within ``seconds`` and a little.
+
+NO_ANSWER = "no answer within"
+TOO_MUCH = "it printed without end"
+
+
+class Children:
+    """The child processes of one collection of facts, so that none outlives it.
+
+    A probe's thread may be just about to start one when the program is told to end: from then on none is started.
     """
-    command = [interpreter, "-I", str(CHILDREN / f"{script}.py"), *arguments]
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._over = False
+        _collections.add(self)
+
+    def start(self, command: Sequence[str], environ: dict[str, str] | None) -> subprocess.Popen[bytes] | None:
+        """Start a program in a process group of its own; None when it is too late. Raises OSError, ValueError."""
+        import subprocess  # most machines without a GPU need no child: its import is a tenth of the whole check
+
+        with self._guard:
+            if self._over:
+                return None
+            child = subprocess.Popen(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environ,
+                cwd="/" if os.name == "posix" else None,
+                start_new_session=True,
+            )
+            self._running.add(child)
+        return child
+
+    def ended(self, child: subprocess.Popen[bytes]) -> None:
+        """This one needs no more care."""
+        self._running.discard(child)
+
+    def end(self) -> None:
+        """End all that still run, and start no more."""
+        self._over = True
+        if self._guard.acquire(timeout=1):  # one that is being started in this moment counts too
+            self._guard.release()
+        for child in tuple(self._running):
+            _kill(child, patience=0)
+        _collections.discard(self)
+
+
+_collections: set[Children] = set()
+_current = threading.local()
+
+
+def adopt(children: Children) -> None:
+    """Count what this thread starts from now on among ``children``."""
+    _current.children = children
+
+
+def end_children() -> None:
+    """End every child of every collection that goes on: the program was told to end."""
+    for children in tuple(_collections):
+        children.end()
+
+
+def run_program(
+    command: Sequence[str], *, seconds: float, environ: dict[str, str] | None = None
+) -> tuple[int | None, bytes, str]:
+    """Run a program in a process group of its own: exit code (negative: signal), what it printed, what went wrong.
+
+    Whatever it does (crash, hang, print garbage without end), this returns within ``seconds`` and a little, with
+    nothing left running; the code is None when it did not end by itself.
+    """
+    adopted: Children | None = getattr(_current, "children", None)
+    children = adopted or Children()
     try:
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environ,
-            cwd="/" if os.name == "posix" else None,
-            start_new_session=True,
-        )
+        child = children.start(command, environ)
+        if child is None:
+            return None, b"", "the check was ended"
+        try:
+            return _await(child, seconds)
+        finally:
+            children.ended(child)
     except (OSError, ValueError) as error:
-        return ChildResult("not-started", detail=type(error).__name__)
-    return _await(child, seconds)
+        return None, b"", f"{type(error).__name__}: {getattr(error, 'strerror', None) or error}"
+    finally:
+        if adopted is None:
+            children.end()
 
 
-def _await(child: subprocess.Popen[bytes], seconds: float) -> ChildResult:
+def _await(child: subprocess.Popen[bytes], seconds: float) -> tuple[int | None, bytes, str]:
     import selectors
+    import subprocess
     import time
 
     output = bytearray()
@@ -103,35 +187,30 @@ def _await(child: subprocess.Popen[bytes], seconds: float) -> ChildResult:
     if stream is None:  # cannot be: it was asked for
         raise ProbeError("no pipe to the child")
     deadline = time.monotonic() + seconds
-    timed_out = False
+    ended = False
     with selectors.DefaultSelector() as selector:
         selector.register(stream, selectors.EVENT_READ)
-        while True:
-            left = deadline - time.monotonic()
-            if left <= 0 or len(output) > CHILD_OUTPUT:
-                timed_out = left <= 0
-                break
+        while len(output) <= CHILD_OUTPUT and (left := deadline - time.monotonic()) > 0:
             if selector.select(left):
                 chunk = os.read(stream.fileno(), 65536)
                 if not chunk:
+                    ended = True
                     break
                 output += chunk
     stream.close()
-    if not timed_out and len(output) <= CHILD_OUTPUT:
+    if ended:
         try:
-            child.wait(max(0.0, deadline - time.monotonic()))
+            return child.wait(max(0.0, deadline - time.monotonic())), bytes(output), ""
         except subprocess.TimeoutExpired:
-            timed_out = True
-    if child.poll() is None:
-        _kill(child)
-    if timed_out:
-        # What it had said by then is kept: the last step may be the only one that hangs.
-        return ChildResult("timed-out", _answer(bytes(output)) or {}, f"no answer within {seconds:g} s")
-    return _result(child.returncode, bytes(output))
+            pass
+    _kill(child)
+    return None, bytes(output), TOO_MUCH if len(output) > CHILD_OUTPUT else f"{NO_ANSWER} {seconds:g} s"
 
 
-def _kill(child: subprocess.Popen[bytes]) -> None:
+def _kill(child: subprocess.Popen[bytes], patience: float = 1) -> None:
+    """End it with all that it started, which may hold its pipe open when itself has gone."""
     import signal
+    import subprocess
 
     try:
         os.killpg(child.pid, signal.SIGKILL)
@@ -139,7 +218,7 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
         child.kill()
     # A process in uninterruptible sleep (a dead GPU) is left to the kernel.
     with contextlib.suppress(subprocess.TimeoutExpired):
-        child.wait(2)
+        child.wait(patience)
 
 
 def _result(code: int, output: bytes) -> ChildResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from trtdoctor.probes import ldcache, searchpaths
@@ -12,6 +12,7 @@ from trtdoctor.probes.base import CHILD_SECONDS, OWN_PYTHON, ChildResult, ProbeC
 from trtdoctor.probes.container import container
 from trtdoctor.probes.host import is_this_machine
 from trtdoctor.probes.visible import Device, visible_devices
+from trtdoctor.record import record
 from trtdoctor.snapshot import DeviceNode, Driver, Gpu, GpuProcess, ProbeOutcome, Snapshot
 from trtdoctor.versions import decode_cuda
 
@@ -49,7 +50,7 @@ _STUB_LIBRARY = 34  # CUDA_ERROR_STUB_LIBRARY of cuda.h
 _NOT_PERMITTED = (1, 13)  # EPERM: refused by the control group; EACCES: by the file's mode
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Library:
     """The file that the loader takes for a name."""
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
+
+from trtdoctor.probes.files import open_regular
+from trtdoctor.record import record
 
 NOT_ELF, TRUNCATED, UNREADABLE = "not-elf", "truncated", "unreadable"
 """What can be wrong with a file: the words of ``Copy.problem``."""
@@ -34,7 +36,7 @@ class ElfError(Exception):
         self.problem = problem
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Elf:
     """The facts of one file."""
 
@@ -53,7 +55,7 @@ class Elf:
 def read(path: str) -> Elf:
     """Read the head of the file at ``path``. Raises :class:`ElfError` only."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        handle = open_regular(path)
     except (OSError, ValueError) as error:
         raise ElfError(UNREADABLE, type(error).__name__) from None
     try:

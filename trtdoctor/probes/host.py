@@ -12,7 +12,9 @@ from pathlib import Path
 
 from trtdoctor.probes.base import ProbeContext
 from trtdoctor.probes.container import container
+from trtdoctor.probes.files import read_regular
 from trtdoctor.snapshot import Platform, Setting, Snapshot
+from trtdoctor.text import clean
 
 SETTINGS = (
     "CONDA_PREFIX",
@@ -94,15 +96,7 @@ def is_this_machine(context: ProbeContext) -> bool:
 
 def settings(environ: dict[str, str]) -> tuple[Setting, ...]:
     """The variables of the allow-list that are set (also those set to nothing)."""
-    return tuple(Setting(name, _without_secrets(environ[name])) for name in SETTINGS if name in environ)
-
-
-def _without_secrets(value: str) -> str:
-    """Addresses in ``value`` without user, password and query."""
-    if "://" not in value:
-        return value
-    value = re.sub(r"(\w://)[^/@\s]*@", r"\1", value)
-    return re.sub(r"(\w://[^\s?#]*)[?#]\S*", r"\1", value)
+    return tuple(Setting(name, clean(environ[name])) for name in SETTINGS if name in environ)
 
 
 def _platform(context: ProbeContext) -> Platform:
@@ -171,11 +165,7 @@ def _glibc_of(path: Path) -> str | None:
     named = re.fullmatch(r"libc-(\d+\.\d+)\.so", path.resolve().name)
     if named:
         return named[1]
-    try:
-        with open(path, "rb") as stream:
-            content = stream.read(16 * 1024 * 1024)
-    except OSError:
-        return None
+    content = read_regular(path, 16 * 1024 * 1024) or b""
     banner = re.search(rb"GNU C Library [^\n]{0,200}? version (\d+\.\d+)", content)
     return banner[1].decode() if banner else None
 
@@ -213,11 +203,7 @@ def _numbers(version: str | None) -> str | None:
 
 def _dpkg_versions(context: ProbeContext, names: tuple[bytes, ...]) -> dict[bytes, str]:
     """Versions of a few installed packages, from dpkg's status file."""
-    try:
-        with open(context.path("/var/lib/dpkg/status"), "rb") as stream:
-            content = b"\n" + stream.read(64 * 1024 * 1024)
-    except OSError:
-        return {}
+    content = b"\n" + (read_regular(context.path("/var/lib/dpkg/status"), 64 * 1024 * 1024) or b"")
     found: dict[bytes, str] = {}
     for name in names:
         at = content.find(b"\nPackage: " + name + b"\n")

@@ -9,7 +9,6 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from trtdoctor.probes import elf, ldcache, wheels
@@ -29,6 +28,7 @@ from trtdoctor.probes.searchpaths import (
     unpacked_places,
 )
 from trtdoctor.probes.toolkits import roots
+from trtdoctor.record import record
 from trtdoctor.snapshot import Copy, Package, ProbeOutcome, Snapshot
 from trtdoctor.versions import Version
 
@@ -43,13 +43,15 @@ _WHEEL_FOLDERS = re.compile(r"(?:tensorrt.*|.+\.libs)", re.IGNORECASE)
 _WHEEL_INNER = ("torch/lib", "onnxruntime/capi")
 
 
-@dataclass(slots=True)
 class _File:
     """One real file with the names that lead to it."""
 
-    place: str
-    aliases: dict[str, None] = field(default_factory=dict)
-    found_by: dict[str, None] = field(default_factory=dict)
+    __slots__ = ("aliases", "found_by", "place")
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self.aliases: dict[str, None] = {}
+        self.found_by: dict[str, None] = {}
 
 
 def probe(context: ProbeContext) -> Snapshot:
@@ -189,7 +191,7 @@ def _wheel_places(context: ProbeContext, unreadable: list[str]) -> Iterator[Plac
 # -- telling -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Owner:
     """Who brought a file."""
 

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from trtdoctor.probes.base import ProbeContext
+from trtdoctor.probes.base import ProbeContext, run_program
 from trtdoctor.probes.searchpaths import exists, names, on_path, once, read_bytes
 from trtdoctor.snapshot import Package, ProbeOutcome, Snapshot
 
@@ -127,28 +127,12 @@ def _rpm(context: ProbeContext) -> tuple[list[Package], str | None]:
     programs = on_path(context, "rpm")
     if not programs:
         return [], "there is an rpm database but no rpm program to read it"
-    import subprocess
-
     command = [programs[0], "-qa", "--qf", r"%{NAME}\t%{VERSION}-%{RELEASE}\n", *_RPM_PATTERNS]
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=_RPM_SECONDS,
-            check=False,
-            cwd="/",
-            env={**context.environ, "LC_ALL": "C"},
-        )
-    except subprocess.TimeoutExpired:
-        return [], f"rpm gave no answer within {_RPM_SECONDS:g} s"
-    except OSError as error:
-        return [], f"rpm could not be started: {type(error).__name__}"
-    if done.returncode != 0:
-        return [], f"rpm ended with exit code {done.returncode}"
+    code, output, detail = run_program(command, seconds=_RPM_SECONDS, environ={**context.environ, "LC_ALL": "C"})
+    if code != 0:
+        return [], f"rpm ended with exit code {code}" if code is not None else f"rpm could not be asked: {detail}"
     found = []
-    for line in done.stdout.decode("utf-8", "replace").splitlines()[:_MOST]:
+    for line in output.decode("utf-8", "replace").splitlines()[:_MOST]:
         name, tab, version = line.partition("\t")
         if tab and _RELEVANT.fullmatch(name):
             found.append(Package(name=name, version=version or None, manager="rpm"))

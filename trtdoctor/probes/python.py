@@ -9,11 +9,12 @@ import os
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from trtdoctor.probes import elf
 from trtdoctor.probes.base import OWN_PYTHON, ProbeContext, run_child
 from trtdoctor.probes.searchpaths import exists, host, is_there, names, on_path, once, read_text, real
+from trtdoctor.record import record
 from trtdoctor.snapshot import Interpreter, ProbeOutcome, Snapshot
 
 _LIBRARY = re.compile(r"(?P<kind>python|pypy)(?P<version>3\.\d+)(?P<threads>t?)")
@@ -21,7 +22,7 @@ _HEADER_VERSION = re.compile(r'#define\s+PY_VERSION\s+"([^"]+)"')
 _MOST_PTH_LINES = 100
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Inspected:
     """The interpreter and its package directories."""
 
@@ -270,9 +271,10 @@ def _by_child(context: ProbeContext, path: str) -> Inspected:
         complaint = f"the interpreter could not be asked: {result.outcome}, {result.detail}"
         known = Interpreter(version=version if isinstance(version, str) else None)
         return Inspected(known, complaints=(complaint,), complete=False)
-    if not isinstance(version, str) or not isinstance(implementation, str):
+    paths = answer.get("paths")
+    if not isinstance(version, str) or not isinstance(implementation, str) or not isinstance(paths, list):
         return Inspected(Interpreter(), complaints=("the interpreter gave no answer that makes sense",), complete=False)
-    sites = [item for item in answer.get("paths", ()) if isinstance(item, str)]
+    sites = [item for item in paths if isinstance(item, str) and item.startswith("/")]
     user = answer.get("user")
     if isinstance(user, str) and answer.get("system_site") is True and not context.environ.get("PYTHONNOUSERSITE"):
         sites.insert(0, user)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from trtdoctor.probes.base import ProbeContext
+from trtdoctor.probes.files import read_regular
+from trtdoctor.record import record
 
 _T = TypeVar("_T")
 _LINKS = 40
@@ -44,7 +44,10 @@ def once(context: ProbeContext, key: str, make: Callable[[], _T]) -> _T:
 def real(context: ProbeContext, path: str) -> str:
     """``path`` without symbolic links, as seen below the root; a link that leads nowhere stays as it is."""
     if os.fspath(context.root) == "/":
-        return os.path.realpath(path)
+        try:
+            return os.path.realpath(path)
+        except (OSError, ValueError):  # a name that no file can have, out of somebody's list
+            return path
     done, left, links = "/", [part for part in path.split("/") if part], 0
     while left:
         part = left.pop(0)
@@ -88,24 +91,7 @@ def is_there(context: ProbeContext, path: str) -> bool:
 
 def read_bytes(context: ProbeContext, path: str, longest: int) -> bytes | None:
     """The first ``longest`` bytes of a regular file; None when it cannot be read or is none."""
-    try:
-        handle = os.open(host(context, path), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except (OSError, ValueError):
-        return None
-    try:
-        told = os.fstat(handle)
-        if not stat.S_ISREG(told.st_mode):
-            return None
-        parts, left = [], longest
-        chunk = min(max(told.st_size + 1, 65536), 1 << 24)  # files under /proc say that they are empty
-        while left > 0 and (part := os.read(handle, min(left, chunk))):
-            parts.append(part)
-            left -= len(part)
-        return b"".join(parts)
-    except OSError:
-        return None
-    finally:
-        os.close(handle)
+    return read_regular(host(context, path), longest)
 
 
 def read_text(context: ProbeContext, path: str, longest: int = 65536) -> str | None:
@@ -144,7 +130,7 @@ def on_path(context: ProbeContext, program: str) -> list[str]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """One directory to look into, and the word for how one gets there (``Copy.found_by``)."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from trtdoctor.probes.base import ProbeContext
 from trtdoctor.probes.packages import dpkg
 from trtdoctor.probes.python import inspected
 from trtdoctor.probes.searchpaths import exists, names, on_path, once, read_bytes, read_text, real, targets
+from trtdoctor.record import record
 from trtdoctor.snapshot import Copy, Snapshot, Toolkit
 from trtdoctor.versions import decode_cuda
 
@@ -27,7 +27,7 @@ _SYSTEM_INCLUDES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Root:
     """One toolkit with the directories that hold its libraries."""
 

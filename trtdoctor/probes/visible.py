@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from trtdoctor.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Device:
     """One GPU in NVML's order, which is the order of PCI bus ids."""
 

@@ -8,24 +8,26 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from trtdoctor.probes.base import ProbeContext
 from trtdoctor.probes.python import inspected
 from trtdoctor.probes.searchpaths import host, names, once, read_bytes
+from trtdoctor.record import record
 from trtdoctor.snapshot import Distribution
 
 _METADATA_BYTES = 256 * 1024
 _RECORD_BYTES = 16 * 1024 * 1024
 _MOST_REQUIREMENTS = 200
+_MOST_LISTED = 5000
 _HASHED_BYTES = 8 * 1024 * 1024
 _ADDRESS = re.compile(r"\s*@\s*[A-Za-z][\w+.-]*:.*")
 """Where a requirement is to be fetched: may carry a password, and says nothing about the stack."""
 _SHARED = re.compile(rb"\.so(?:\.[0-9][0-9.]*)?$")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Listed:
     """One shared object that a RECORD lists."""
 
@@ -41,7 +43,7 @@ class Listed:
     """Whether the file on disk is known to be another one than was installed."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Installed:
     """One distribution."""
 
@@ -50,7 +52,7 @@ class Installed:
     site: str
     requires: tuple[str, ...]
     listed: tuple[Listed, ...] | None
-    """None when there is no RECORD."""
+    """None when there is no RECORD, or none that anybody could have written in earnest."""
     known: Any
     """What the matrix says of the name."""
 
@@ -158,8 +160,8 @@ def _one(context: ProbeContext, site: str, entry: str, known: Any, version: str 
             version = value
         elif key == "requires-dist" and len(requires) < _MOST_REQUIREMENTS:
             requires.append(_ADDRESS.sub("", value))
-    record = read_bytes(context, f"{folder}/RECORD", _RECORD_BYTES)
-    listed = None if record is None else tuple(_listed(context, site, record))
+    record = read_bytes(context, f"{folder}/RECORD", _RECORD_BYTES + 1)
+    listed = None if record is None or len(record) > _RECORD_BYTES else _listed(context, site, record)
     return Installed(known.name, version, site, tuple(requires), listed, known)
 
 
@@ -173,7 +175,8 @@ def _headers(content: bytes) -> list[tuple[str, str]]:
     return found
 
 
-def _listed(context: ProbeContext, site: str, record: bytes) -> list[Listed]:
+def _listed(context: ProbeContext, site: str, record: bytes) -> tuple[Listed, ...] | None:
+    """The shared objects of a RECORD; None when it lists more than any wheel has."""
     root = host(context, site)
     found = []
     for line in record.split(b"\n"):
@@ -192,4 +195,6 @@ def _listed(context: ProbeContext, site: str, record: bytes) -> list[Listed]:
         place = os.path.normpath(os.path.join(site, path))
         changed = None not in (size, on_disk) and size != on_disk
         found.append(Listed(place, size, rest[0].decode("ascii", "replace") or None, on_disk, changed))
-    return found
+        if len(found) > _MOST_LISTED:
+            return None
+    return tuple(found)

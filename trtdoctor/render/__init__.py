@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Sequence
 
 from trtdoctor.findings import Report
@@ -37,6 +36,8 @@ def write_whole(file: str, text: str) -> None:
         with open(file, "w", encoding="utf-8") as stream:
             stream.write(text)
         return
+    import tempfile
+
     place = os.path.realpath(file)
     handle, name = tempfile.mkstemp(dir=os.path.dirname(place), prefix=".trtdoctor-")
     try:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 from trtdoctor.findings import Report
+from trtdoctor.text import as_json
 
 
 def render(report: Report) -> str:
-    """One object, two spaces deep, with a final newline."""
-    return json.dumps(report.to_plain(), indent=1, ensure_ascii=False) + "\n"
+    """One object, one space deep and in ASCII (any terminal and any log takes it), with a final newline."""
+    return as_json(report.to_plain())

@@ -7,11 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from textwrap import wrap
+from typing import TYPE_CHECKING
 
-from trtdoctor.findings import Finding, Fix, InventoryItem, Report, Severity, Verdict
+from trtdoctor.findings import STALE_DAYS, Finding, Fix, InventoryItem, Report, Severity, Verdict
+from trtdoctor.text import harmless
+
+if TYPE_CHECKING:
+    from trtdoctor.snapshot import ProbeOutcome
 
 WIDTH = 80
 _LABEL = 9
+_TITLES = ("component", "version", "from", "how", "status")
+_WIDEST = (13, 23, 22, 10, 8)
+_LONGEST_CELL = 72
 _STYLES = {
     "error": "31;1",
     "warning": "33;1",
@@ -46,8 +54,12 @@ def render(report: Report, *, verbose: bool = False, color: bool = False) -> str
         lines += ["", *_finding(finding, paint, verbose)]
     if report.unknowns:
         lines += ["", *_unknowns(report, paint)]
+    # What could not be looked at is said without being asked: an empty report must not pass for a clean one.
+    short = [probe for probe in report.snapshot.probes if probe.outcome not in ("ok", "skipped")]
+    if short and not verbose:
+        lines += ["", *(line for probe in short for line in _probe(probe))]
     lines += ["", *_table(report.inventory, paint), "", *_foot(report, paint, verbose)]
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    return "\n".join(harmless(line.rstrip()) for line in lines) + "\n"
 
 
 class _Paint:
@@ -99,9 +111,11 @@ def _finding(finding: Finding, paint: _Paint, verbose: bool) -> Iterator[str]:
         yield from _labelled("breaks", finding.breaks, paint)
     for fix in finding.fix:
         yield from _fix(fix, paint)
-    for source in finding.sources if verbose else finding.sources[:1]:
-        if not quiet:
-            yield from _labelled("source", f"{source.certainty}: {source.url or source.id}", paint)
+    for number, source in enumerate(finding.sources):
+        site = source.id.startswith("overlay:")  # what a site says is never passed off as the vendor's
+        if not quiet and (verbose or site or number == 0):
+            text = f"{source.id} {source.url or ''}" if site else source.url or source.id
+            yield from _labelled("source", f"{source.certainty}: {text}", paint)
 
 
 def _fix(fix: Fix, paint: _Paint) -> Iterator[str]:
@@ -124,23 +138,38 @@ def _table(items: tuple[InventoryItem, ...], paint: _Paint) -> Iterator[str]:
     from tabulate import tabulate
 
     rows = [
-        [item.component, item.version or "-", _short(item.origin or "-", 44), item.how or "-", item.status]
+        (item.component, _begin(item.version or "-"), _end(item.origin or "-"), item.how or "-", item.status)
         for item in items
     ]
-    text = tabulate(
-        rows,
-        headers=["component", "version", "from", "how", "status"],
-        tablefmt="simple",
-        maxcolwidths=[13, 21, 22, 9, 7],
-        disable_numparse=True,
-    )
+    # tabulate keeps a column two wider than its title.
+    longest = [max(len(column[0]) + 2, *map(len, column)) for column in zip(_TITLES, *rows, strict=True)]
+    widths = [min(long, most) for long, most in zip(longest, _WIDEST, strict=True)]
+    # Where a component is from gets the room that the other columns leave.
+    widths[2] = min(longest[2], WIDTH - 2 * (len(widths) - 1) - sum(widths) + widths[2])
+    cells = [["\n".join(_cell(*cell)) for cell in zip(row, widths, strict=True)] for row in rows]
+    painted = [[*row[:-1], paint(row[-1], row[-1])] for row in cells]
+    text = tabulate(painted, headers=_TITLES, tablefmt="simple", disable_numparse=True)
     for number, line in enumerate(text.splitlines()):
         yield paint("dim", line) if number < 2 else line
 
 
-def _short(text: str, longest: int) -> str:
+def _cell(text: str, width: int) -> list[str]:
+    """The lines of a cell; a path is broken behind a slash where that can be."""
+    lines = []
+    while len(text) > width and " " not in text and (end := text.rfind("/", 1, width)) > 0:
+        lines.append(text[: end + 1])
+        text = text[end + 1 :]
+    return [*lines, *(wrap(text, width, break_on_hyphens=False) or ([] if lines else [""]))]
+
+
+def _begin(text: str) -> str:
+    """A name of any length keeps its beginning."""
+    return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "\u2026"
+
+
+def _end(text: str) -> str:
     """A long path keeps its end, which says more than its beginning."""
-    return text if len(text) <= longest else "…" + text[-(longest - 1) :]
+    return text if len(text) <= _LONGEST_CELL else "\u2026" + text[1 - _LONGEST_CELL :]
 
 
 def _foot(report: Report, paint: _Paint, verbose: bool) -> Iterator[str]:
@@ -148,12 +177,24 @@ def _foot(report: Report, paint: _Paint, verbose: bool) -> Iterator[str]:
     yield paint(
         "dim", f"trtdoctor {report.program}, matrix {matrix.version} ({matrix.age_days} days old), as of {report.as_of}"
     )
+    if matrix.origin != "packaged":
+        yield paint("dim", f"matrix digest {matrix.digest}")
+    if matrix.overlays:
+        yield from wrap(f"overlays {', '.join(matrix.overlays)}", WIDTH)
+    if matrix.age_days > STALE_DAYS:
+        yield "The matrix is old: trtdoctor matrix update FILE|URL, or a newer trtdoctor."
+    for note in matrix.notes:
+        yield from wrap(note, WIDTH, break_on_hyphens=False)
     if verbose:
         for probe in report.snapshot.probes:
-            detail = f": {probe.detail}" if probe.detail else ""
-            yield f"probe {probe.name} {probe.outcome}{detail}" + (
-                f" ({probe.seconds} s)" if probe.seconds is not None else ""
-            )
+            seconds = f" ({probe.seconds} s)" if probe.seconds is not None else ""
+            yield from _probe(probe, seconds)
+
+
+def _probe(probe: ProbeOutcome, seconds: str = "") -> Iterator[str]:
+    detail = f": {probe.detail}" if probe.detail else ""
+    text = f"probe {probe.name} {probe.outcome}{detail}{seconds}"
+    yield from wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
 
 
 def _labelled(label: str, text: str, paint: _Paint) -> Iterator[str]:

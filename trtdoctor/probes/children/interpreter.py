@@ -32,8 +32,12 @@ def main() -> None:
     # In isolated mode the user's directory is left out; whether it counts otherwise is said apart.
     found: "dict[str, object]" = {"paths": list(site.getsitepackages()), "system_site": True}
     if sys.prefix != sys.base_prefix:
+        settings = os.path.join(sys.prefix, "pyvenv.cfg")
         try:
-            with open(os.path.join(sys.prefix, "pyvenv.cfg"), encoding="utf-8", errors="replace") as stream:
+            # A FIFO of that name would never answer.
+            with open(
+                settings if os.path.isfile(settings) else os.devnull, encoding="utf-8", errors="replace"
+            ) as stream:
                 setting = [
                     line.partition("=")[2].strip().lower()
                     for line in stream

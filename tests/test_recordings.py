@@ -1,0 +1,98 @@
+"""What recorded machines and environments get: just these codes, each with the reason why it is right."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import jsonschema
+import pytest
+
+from tests.conftest import AS_OF, ROOT, SNAPSHOTS
+from trtdoctor.judge import judge
+from trtdoctor.matrix import Matrix
+from trtdoctor.snapshot import Snapshot, redact
+
+# The H200 machines have driver 580.159.04, CUDA 13.0, and torch's wheels, but no TensorRT: TRT101 on each of them.
+# The others were recorded in a container without a GPU (CTR101) whose toolkit is CUDA 13.0 without a third number, so
+# older than the fix of bulletin 5755 (CUD601, an info). TensorRT 8.5 lacks fixes of its own (TRT601, an info).
+EXPECTED: dict[str, tuple[str, ...]] = {
+    # tensorrt-cu13-bindings without tensorrt-cu13-libs: import fails for want of libnvinfer.
+    "bindings-only": ("CTR101", "CUD601", "TRT102"),
+    # Another process has 5 % of the memory: enough is left, nothing to say.
+    "h200-busy": ("TRT101",),
+    # CUDA_VISIBLE_DEVICES names the GPU by its UUID: it is visible.
+    "h200-by-uuid": ("TRT101",),
+    # cuda-compat's libcuda 580.95.05 in front of a newer driver of the same CUDA: refused or needless.
+    "h200-compat": ("DRV301", "TRT101"),
+    # CUDA_VISIBLE_DEVICES is set and empty.
+    "h200-hidden": ("GPU101", "TRT101"),
+    # An ordinary user who may not open the device files.
+    "h200-no-access": ("DRV103", "TRT101"),
+    # LD_LIBRARY_PATH leads to the toolkit's stubs.
+    "h200-stub": ("DRV303", "TRT101"),
+    # Two GPUs, of which the variable shows the second: that is what it is for.
+    "h200-x2-second": ("TRT101",),
+    "h200-x2": ("TRT101",),
+    # System cuDNN 9.14 beside torch's 9.19 is no defect: nothing loads both.
+    "h200": ("TRT101",),
+    # The lean runtime alone cannot build engines.
+    "lean-cu13": ("CTR101", "CUD601", "TRT105"),
+    "no-gpu": ("CTR101", "CUD601", "TRT101"),
+    # A distribution called nvidia-tensorrt that holds nothing.
+    "placeholder": ("CTR101", "CUD601", "PYT103"),
+    # TensorRT for RTX builds ahead of time, but the goal is to run as well.
+    "rtx": (
+        "CTR101",
+        "CUD601",
+    ),
+    # tensorrt-bindings without the libs of the same release.
+    "stub-861": ("CTR101", "CUD601", "TRT102"),
+    "stub": ("CTR101", "CUD601", "TRT102"),
+    # Dependencies unpinned: TensorRT 8.5.3 needs cuDNN 8 and got 9.
+    "trt853-unpinned": ("CTR101", "CUD601", "DNN102", "TRT601"),
+    # Dependencies pinned: nothing wrong but the missing GPU.
+    "trt853": ("CTR101", "CUD601", "TRT601"),
+    # The cu12 and cu13 wheels of cuDNN write over each other's files.
+    "two-cudnn": ("CTR101", "CUD601", "DNN104", "TRT101"),
+    # tensorrt-cu12 and tensorrt-cu13 in one Python, the bindings without their libs.
+    "two-flavours": ("CTR101", "CUD601", "TRT102", "TRT104"),
+}
+
+NAMES = sorted(path.stem for path in SNAPSHOTS.glob("*.json"))
+
+
+def codes(found: Snapshot, matrix: Matrix) -> list[str]:
+    return sorted(item.code for item in judge(found, matrix, as_of=AS_OF).findings)
+
+
+def test_each_recording_is_expected_here() -> None:
+    assert sorted(EXPECTED) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_just_these_codes(name: str, matrix: Matrix) -> None:
+    assert codes(Snapshot.from_json((SNAPSHOTS / f"{name}.json").read_bytes()), matrix) == sorted(EXPECTED[name])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_redacted_and_fits_the_schema(name: str) -> None:
+    text = (SNAPSHOTS / f"{name}.json").read_text("ascii")
+    document = json.loads(text)
+    schema = json.loads((ROOT / "trtdoctor" / "schemas" / "snapshot.schema.json").read_text("utf-8"))
+    jsonschema.validate(document, schema)
+    assert document["redacted"] is True
+    assert not re.search(r"(?:GPU|MIG)-[0-9a-f]{8}", text)
+    assert not re.search(r"[0-9a-f]{8}:[0-9a-f]{2}:[0-9a-f]{2}\.0", text)
+    for private in ("/root/", "/home/", "/tmp/", "/work/"):
+        assert private not in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hiding_again_changes_nothing(name: str, matrix: Matrix) -> None:
+    found = Snapshot.from_json((SNAPSHOTS / f"{name}.json").read_bytes())
+    once = redact(found)
+    twice = redact(once)
+    assert twice.to_json() == once.to_json()
+    assert judge(twice, matrix, as_of=AS_OF).to_plain() == judge(once, matrix, as_of=AS_OF).to_plain()
+    assert codes(once, matrix) == sorted(EXPECTED[name])
