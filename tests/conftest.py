@@ -30,6 +30,8 @@ def _private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
     base = tmp_path_factory.getbasetemp() / "cache"
     monkeypatch.setenv("XDG_CACHE_HOME", str(base))
     monkeypatch.delenv("TRTDOCTOR_MATRIX", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "data"))
+    monkeypatch.delenv("TRTDOCTOR_OVERLAY", raising=False)
 
 
 @pytest.fixture(autouse=True)

@@ -22,6 +22,7 @@ from trtdoctor.snapshot import (
     SnapshotError,
     redact,
 )
+from trtdoctor.text import clean
 
 FULL = Snapshot(
     gpus=(
@@ -117,3 +118,55 @@ def test_redaction_hides_what_is_private_and_keeps_what_verdicts_need() -> None:
     assert (hidden.setting("LD_LIBRARY_PATH") or "").endswith(":/usr/local/cuda/lib64")
     assert hidden.redacted
     assert redact(hidden).to_json() == text
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hidden"),
+    [
+        ("LD_PRELOAD", "/usr/lib/a.so /home/alice/b.so", "/usr/lib/a.so <dir1>"),
+        ("LD_PRELOAD", "/home/alice/lib/libx.so:/home/bob/lib/libx.so", "<dir1>/lib/libx.so:<dir2>/lib/libx.so"),
+        ("LD_LIBRARY_PATH", "alice::/usr/lib/../../home/alice/lib", "<dir1>::<dir2>/lib"),
+        ("LD_LIBRARY_PATH", "/home/alice/lib/alice/lib:/dev/shm/alice", "<dir1>/lib:<dir2>"),
+        ("CUDA_HOME", r"C:\Users\alice\CUDA\bin", "<dir1>:<dir2>/bin"),
+        ("NVIDIA_DRIVER_CAPABILITIES", "compute,utility", "compute,utility"),
+        ("NVIDIA_REQUIRE_CUDA", "cuda>=12.4 brand=tesla,driver>=470", "cuda>=12.4 brand=tesla,driver>=470"),
+        ("CUDA_VERSION", "12.4.1", "12.4.1"),
+        ("CUDA_VISIBLE_DEVICES", "0,GPU-aaaa,MIG-bbbb,alice", "0,GPU-<hidden>,MIG-<hidden>,<hidden>"),
+    ],
+)
+def test_redaction_of_environment_variables(name: str, value: str, hidden: str) -> None:
+    assert redact(Snapshot(settings=(Setting(name, value),))).setting(name) == hidden
+
+
+def test_files_of_one_private_directory_stay_together() -> None:
+    """Without a folder called ``lib`` too: rules compare directories."""
+    paths = ("/srv/alice/trt/libnvinfer.so.10", "/srv/alice/trt/libnvinfer_plugin.so.10", "/srv/bob/libcudnn.so.9")
+    hidden = redact(Snapshot(copies=tuple(Copy("tensorrt", path=path) for path in paths)))
+    assert [copy.path for copy in hidden.copies] == [
+        "<dir1>/libnvinfer.so.10",
+        "<dir1>/libnvinfer_plugin.so.10",
+        "<dir2>/libcudnn.so.9",
+    ]
+    deep = redact(Snapshot(copies=(Copy("cudnn", path="/home/alice/lib/alices-project/lib/libcudnn.so.9"),)))
+    assert deep.copies[0].path == "<dir1>/lib/libcudnn.so.9"
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("https://user:pa/ss@host/simple?token=x#y", "https://host/simple"),
+        ("cuda>=12 git+ssh://git@host/x y", "cuda>=12 git+ssh://host/x y"),
+        ("/work/https:/user:pass@host/x", "/work/https:/host/x"),
+        ("/usr/lib://opt/openssl@3/lib:/opt/a@b", "/usr/lib://opt/openssl@3/lib:/opt/a@b"),
+        ("mail me@home", "mail me@home"),
+        ("scheme://" * 400 + "user@host", "scheme://host"),
+    ],
+)
+def test_addresses_lose_user_and_query(text: str, cleaned: str) -> None:
+    assert clean(text) == cleaned
+    assert clean(cleaned) == cleaned
+
+
+@given(st.text(alphabet="abs:/@?# htp.", max_size=60))
+def test_cleaning_twice_changes_nothing_more(text: str) -> None:
+    assert clean(clean(text)) == clean(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version as Pep440
 
 from trtdoctor.versions import (
@@ -15,6 +16,7 @@ from trtdoctor.versions import (
     decode_cuda,
     decode_cudnn,
     decode_tensorrt,
+    within,
 )
 
 NUMBERS = st.lists(st.integers(0, 999), min_size=1, max_size=4)
@@ -119,3 +121,48 @@ def test_numeric_encodings() -> None:
 @given(st.integers(11, 20), st.integers(0, 99))
 def test_cuda_encoding_round_trips(major: int, minor: int) -> None:
     assert decode_cuda(1000 * major + 10 * minor) == Version(f"{major}.{minor}")
+
+
+@pytest.mark.parametrize(
+    ("text", "specifier", "answer"),
+    [
+        ("10.2.0", "==10.2.0", Answer.YES),
+        ("10.2.0.19", "==10.2.0", Answer.YES),
+        ("10.2.0.post1", "==10.2.0", Answer.NO),
+        ("10.2", "==10.2.0", Answer.UNKNOWN),
+        ("10.2.5", "==10.2.*", Answer.YES),
+        ("10.20", "==10.2.*", Answer.NO),
+        ("10.8", ">=10.3,<11", Answer.YES),
+        ("10", ">=10.3,<11", Answer.UNKNOWN),
+        ("11.0", ">=10.3,<11", Answer.NO),
+        ("13.4.2", "~=13.0", Answer.YES),
+        ("14.0", "~=13.0", Answer.NO),
+        ("13.0.5", "~=13.0.3", Answer.YES),
+        ("13.1", "~=13.0.3", Answer.NO),
+        ("1.3.0rc14", "<1.3.0rc15", Answer.YES),
+        ("1.3.0rc15", "<1.3.0rc15", Answer.NO),
+        ("1.3.0", "<1.3.0rc15", Answer.NO),
+        ("8.6.1", "!=8.6.0", Answer.YES),
+        ("8.6", "<=8.6.1", Answer.UNKNOWN),
+        ("8.6.1.6", "<=8.6.1", Answer.YES),
+        ("9", ">8.6.1", Answer.YES),
+    ],
+)
+def test_specifiers_with_partial_versions(text: str, specifier: str, answer: Answer) -> None:
+    assert within(Version(text), specifier) is answer
+
+
+@given(NUMBERS, NUMBERS, st.sampled_from(["<", ">=", "~="]))
+def test_specifiers_agree_with_packaging_on_whole_versions(left: list[int], right: list[int], operator: str) -> None:
+    size = max(len(left), len(right), 2)
+    first, second = (version(parts + [0] * (size - len(parts))) for parts in (left, right))
+    expected = SpecifierSet(f"{operator}{second}").contains(str(first))
+    assert within(first, f"{operator}{second}") is Answer.of(expected)
+
+
+@given(st.text(max_size=20))
+def test_what_is_no_specifier_is_refused(text: str) -> None:
+    try:
+        within(Version("1.0"), text)
+    except VersionError as error:
+        assert "\n" not in str(error)

@@ -9,6 +9,8 @@ from typing import Any
 from trtdoctor.record import record
 
 SCHEMA = "trtdoctor-report/1"
+STALE_DAYS = 120
+"""From this age in days on a report says that its matrix is old."""
 
 
 class Severity(str, Enum):
@@ -143,6 +145,11 @@ class MatrixInfo:
     age_days: int
     digest: str
     overlays: tuple[str, ...] = ()
+    """``NAME@DIGEST`` of each overlay, the digest cut to twelve digits."""
+    origin: str = "packaged"
+    """``packaged`` (it came with the program), ``updated`` (by ``matrix update``) or ``directory`` (named)."""
+    notes: tuple[str, ...] = ()
+    """Why it is not the matrix that one would expect."""
 
 
 @record

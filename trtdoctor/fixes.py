@@ -29,7 +29,10 @@ def _python(stack: Stack) -> str:
 
 
 def _pip(remedy: Remedy, stack: Stack) -> list[Fix]:
-    """Install the distributions of ``details["distributions"]``, or the component under its usual name."""
+    """Install the distributions of ``details["distributions"]``, or the component under its usual name.
+
+    What ``details["remove"]`` names goes first: it installs the same files, and uninstalling it later would take them.
+    """
     names = remedy.detail("distributions") or remedy.component
     wanted = remedy.wanted or ""
     specs = [name if "=" in name or not wanted else name + wanted for name in names.split()]
@@ -37,20 +40,22 @@ def _pip(remedy: Remedy, stack: Stack) -> list[Fix]:
         return [Fix("manual", f"Use the {remedy.component} of JetPack (apt), not pip: {remedy.reason}")]
     options = f"{remedy.detail('options')} " if remedy.detail("options") else ""  # a constant of the rule
     text = f"{_python(stack)} -m pip install {options}{' '.join(shlex.quote(spec) for spec in specs)}"
-    return [Fix("shell", text)]
+    gone = (remedy.detail("remove") or "").split()
+    return [*([_uninstall(gone, stack)] if gone else []), Fix("shell", text)]
 
 
 def _pip_uninstall(remedy: Remedy, stack: Stack) -> list[Fix]:
-    names = (remedy.detail("distributions") or remedy.component).split()
-    steps = [Fix("shell", f"{_python(stack)} -m pip uninstall -y {' '.join(shlex.quote(name) for name in names)}")]
-    then = remedy.detail("then")
-    return [*steps, Fix("manual", then)] if then else steps
+    return [_uninstall((remedy.detail("distributions") or remedy.component).split(), stack)]
+
+
+def _uninstall(names: list[str], stack: Stack) -> Fix:
+    return Fix("shell", f"{_python(stack)} -m pip uninstall -y {' '.join(shlex.quote(name) for name in names)}")
 
 
 def _driver(remedy: Remedy, stack: Stack) -> list[Fix]:
     """A driver comes from the distribution, from NVIDIA, or (WSL) from Windows."""
     branch = (remedy.wanted or "").lstrip(">=~!< ").split(".")[0].split(",")[0]
-    wanted = f"{remedy.wanted} " if remedy.wanted else ""
+    wanted = f"{_spoken(remedy.wanted)} " if remedy.wanted else ""
     platform = stack.snapshot.platform
     page = "https://www.nvidia.com/en-us/drivers/"
     if platform.wsl:
@@ -69,7 +74,7 @@ def _driver(remedy: Remedy, stack: Stack) -> list[Fix]:
             )
         ]
     if stack.snapshot.container is not None:
-        return [Fix("manual", f"Upgrade the driver {wanted}on the host; a container only borrows it.", True, True)]
+        return [Fix("manual", f"Install driver {wanted}on the host; a container only borrows it.", True, True)]
     if platform.distribution == "ubuntu" and branch.isdigit():
         kind = "-server" if any(gpu.kind == "datacenter" for gpu in stack.all_gpus) else ""
         text = f"apt-get install -y nvidia-driver-{branch}{kind}{'-open' if _open_modules(stack, int(branch)) else ''}"
@@ -77,6 +82,13 @@ def _driver(remedy: Remedy, stack: Stack) -> list[Fix]:
     return [
         Fix("manual", f"Install NVIDIA driver {wanted}from your distribution or {page}".replace("  ", " "), True, True)
     ]
+
+
+def _spoken(wanted: str) -> str:
+    """A specifier in words: ``>=580`` is "580 or newer", ``==580.*`` is "of branch 580"."""
+    if wanted.startswith(">="):
+        return f"{wanted[2:]} or newer"
+    return f"of branch {wanted[2:].removesuffix('.*')}" if wanted.startswith("==") else wanted
 
 
 def _open_modules(stack: Stack, branch: int) -> bool:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from trtdoctor.findings import Finding, FoundFact, InventoryItem
+from trtdoctor.findings import Finding, FoundFact, InventoryItem, Unknown
 from trtdoctor.stack import ABSENT, Installation, Stack
 
 _COMPONENTS = ("cuda", "cublas", "nvrtc", "cudnn")
 _PRODUCTS = {"rtx": "tensorrt-rtx", "lean": "tensorrt (lean)", "dispatch": "tensorrt (dispatch)"}
 
 
-def inventory_of(stack: Stack, findings: Iterable[Finding]) -> tuple[InventoryItem, ...]:
+def inventory_of(
+    stack: Stack, findings: Iterable[Finding], unknowns: Iterable[Unknown] = ()
+) -> tuple[InventoryItem, ...]:
     """What is there, where it is from, how that is known, and the worst that was said of it."""
-    told = tuple(findings)
+    unjudged = {item.component for item in unknowns}
+    return tuple(
+        replace(item, status="unknown") if item.status == "ok" and item.component in unjudged else item
+        for item in _items(stack, tuple(findings))
+    )
+
+
+def _items(stack: Stack, told: tuple[Finding, ...]) -> tuple[InventoryItem, ...]:
     return (
         _driver(stack, told),
         *_gpus(stack, told),

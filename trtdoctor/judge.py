@@ -68,7 +68,7 @@ def judge(
     findings = [item for item in _findings(context) if _chosen(item.code, tuple(select), tuple(ignore))]
     findings.sort(key=lambda item: item.severity.rank)
     unknowns = tuple(context.unknowns.values())
-    inventory = inventory_of(stack, findings)
+    inventory = inventory_of(stack, findings, unknowns)
     serious = [item for item in findings if item.severity is not Severity.INFO]
     return Report(
         verdict=_verdict(findings, unknowns),
@@ -78,7 +78,9 @@ def judge(
         unknowns=unknowns,
         snapshot=snapshot,
         program=__version__,
-        matrix=MatrixInfo(matrix.version, matrix.age_days(as_of), matrix.digest, matrix.overlays),
+        matrix=MatrixInfo(
+            matrix.version, matrix.age_days(as_of), matrix.digest, matrix.overlays, matrix.origin, matrix.notes
+        ),
         as_of=as_of.isoformat(),
         goal=words,
         interpreter=_interpreter(stack),
@@ -89,16 +91,17 @@ def _findings(context: Context) -> list[Finding]:
     found: list[Finding] = []
     codes: set[str] = set()
     missing: dict[str, list[str]] = {}
+    state = context.stack.state
     for rule in RULES:
-        if not codes.isdisjoint(rule.silenced_by):
+        if rule.silenced_by and not codes.isdisjoint(rule.silenced_by):
             continue
-        states = [(need, context.stack.state(need)) for need in rule.needs]
-        if any(state == ABSENT for _, state in states):
+        states = [state(need) for need in rule.needs]
+        if ABSENT in states:
             continue
-        lacking = [need for need, state in states if state == UNKNOWN]
-        if lacking:
-            for need in lacking:
-                missing.setdefault(need, []).append(rule.code)
+        if UNKNOWN in states:
+            for need in rule.needs:
+                if state(need) == UNKNOWN:
+                    missing.setdefault(need, []).append(rule.code)
             continue
         for problem in rule.check(context):
             finding = _finding(rule, problem, context)
@@ -107,7 +110,8 @@ def _findings(context: Context) -> list[Finding]:
                 codes.add(rule.code)
     for need, rules in missing.items():
         needed, how = _HOW_TO_TELL[need]
-        context.unknown(need, needed, f"not known; {len(rules)} checks could not run without it", how)
+        checks = "a check" if len(rules) == 1 else f"{len(rules)} checks"
+        context.unknown(need, needed, f"not known; {checks} could not run without it", how)
     return found
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
 from trtdoctor.findings import FoundFact
-from trtdoctor.matrix import Matrix, distributions, drivers, gpus
+from trtdoctor.matrix import Matrix, containers, distributions, drivers, gpus
 from trtdoctor.record import record
 from trtdoctor.snapshot import Copy, Distribution, Gpu, Interpreter, Snapshot
 from trtdoctor.versions import Answer, Version
@@ -172,7 +172,7 @@ class Stack:
     def installations(self) -> dict[str, tuple[Installation, ...]]:
         """Installations by component."""
         groups: dict[tuple[object, ...], list[Copy]] = {}
-        for number, copy in enumerate((*self.snapshot.copies, *self._stated_wheels())):
+        for number, copy in enumerate((*self.snapshot.copies, *self._stated_wheels(), *self._image_contents())):
             if copy.role == "header":
                 continue  # for compilers; no process loads it
             if copy.problem in ("broken-link", "not-elf", "unreadable", "truncated", "foreign-architecture"):
@@ -218,6 +218,22 @@ class Stack:
             if kept is None or (kept.flavour is None and spec.flavour):
                 named[spec.component, spec.product] = copy
         yield from named.values()
+
+    def _image_contents(self) -> Iterator[Copy]:
+        """What an image of NVIDIA's brings, where a declared environment names the image and not the component."""
+        container = self.snapshot.container
+        if self.snapshot.kind != "declared" or container is None or not container.image:
+            return
+        row = containers.find(self.matrix, container.image)
+        if row is None:
+            return
+        stated = {copy.component for copy in (*self.snapshot.copies, *self._stated_wheels())}
+        for component in ("tensorrt", "cuda", "cudnn", "cublas"):
+            served = component == "tensorrt" and self.snapshot.platform.architecture == "aarch64"
+            version = (row.text("tensorrt_sbsa") if served else None) or row.text(component)
+            if version is not None and component not in stated:
+                product = "full" if component == "tensorrt" else None
+                yield Copy(component, version=version, how="image", origin="container", product=product)
 
     def of(self, component: str) -> tuple[Installation, ...]:
         """Installations of a component, the loaded one alone when one is known to be loaded."""

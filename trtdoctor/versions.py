@@ -167,7 +167,7 @@ def _parse(text: str) -> Version:
     return Version(text)
 
 
-_CLAUSE = re.compile(r"\s*(==|!=|>=|<=|>|<)\s*([^,\s]+?)(\.\*)?\s*")
+_CLAUSE = re.compile(r"\s*(==|!=|~=|>=|<=|>|<)\s*([^,\s]+?)(\.\*)?\s*")
 
 
 @lru_cache(maxsize=1024)
@@ -184,18 +184,22 @@ def _clauses(specifier: str) -> tuple[tuple[str, Version, bool], ...]:
 def within(version: Version, specifier: str) -> Answer:
     """Whether ``version`` falls under a specifier such as ``>=10.3,<11`` or ``==10.2.0``; UNKNOWN if it may.
 
-    The clauses are those of PEP 440 without ``~=`` and ``===``, and ``==10.2.0`` is not 10.2.0.post1. Unlike there,
-    a bound of three numbers means the release as NVIDIA numbers it: ``==10.2.0`` is 10.2.0.19 too.
+    The clauses are those of PEP 440 without ``===``, and ``==10.2.0`` is not 10.2.0.post1. Unlike there, a bound of
+    three numbers means the release as NVIDIA numbers it (``==10.2.0`` is 10.2.0.19 too), and a pre-release sorts
+    before its release only where the bound is a pre-release itself (``<1.3.0rc15``).
     Raises :class:`VersionError` when ``specifier`` is none.
     """
     return Answer.all(_under(version, *clause) for clause in _clauses(specifier))
 
 
 def _under(version: Version, operator: str, bound: Version, prefix: bool) -> Answer:
+    if operator == "~=":
+        head = Version(".".join(map(str, bound.parts[:-1])) or "0")
+        return Answer.all((_at_least(version, bound), _under(version, "==", head, prefix=True)))
     if operator == ">=":
-        return version.at_least(bound)
+        return _at_least(version, bound)
     if operator == "<":
-        return version.below(bound)
+        return ~_at_least(version, bound)
     same = version.same_as(bound)
     if same is Answer.UNKNOWN and len(version.parts) > len(bound.parts):
         # The bound is shorter: it means all that begin so when it says so or names a release, else it ends in zeros.
@@ -210,6 +214,24 @@ def _under(version: Version, operator: str, bound: Version, prefix: bool) -> Ans
     if operator == ">":
         return Answer.all((newer, ~same))
     return Answer.YES if same is Answer.YES else ~newer if same is Answer.NO else Answer.UNKNOWN
+
+
+_STAGE = re.compile(r"[._-]?(dev|alpha|a|beta|b|preview|pre|rc|c)[._-]?(\d*)", re.IGNORECASE)
+_STAGES = {"dev": 0, "a": 1, "alpha": 1, "b": 2, "beta": 2, "c": 3, "rc": 3, "pre": 3, "preview": 3}
+
+
+def _stage(suffix: str) -> tuple[int, int] | None:
+    """How far a pre-release is; None for a release."""
+    match = _STAGE.match(suffix)
+    return (_STAGES[match[1].lower()], int(match[2] or 0)) if match else None
+
+
+def _at_least(version: Version, bound: Version) -> Answer:
+    wanted = _stage(bound.suffix)
+    if wanted is None or version.parts != bound.parts:
+        return version.at_least(bound)
+    found = _stage(version.suffix)
+    return Answer.of(found is None or found >= wanted)
 
 
 def _dotted(*parts: int) -> Version:

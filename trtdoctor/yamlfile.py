@@ -36,6 +36,30 @@ def parse(content: bytes | str) -> Any:
         raise YamlError(" ".join(str(error).split())[:160] or "not YAML") from None
 
 
+def repeated_keys(content: bytes | str) -> list[tuple[int, str]]:
+    """Line and name of each key that its mapping already has: YAML readers keep the last one and say nothing.
+
+    ``content`` is what :func:`parse` accepted.
+    """
+    import yaml
+
+    found: list[tuple[int, str]] = []
+    stack = [yaml.compose(content, Loader=_loader())]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, yaml.SequenceNode):
+            stack.extend(node.value)
+        elif isinstance(node, yaml.MappingNode):
+            seen: set[str] = set()
+            for key, value in node.value:
+                name = str(key.value)
+                if name in seen:
+                    found.append((key.start_mark.line + 1, name))
+                seen.add(name)
+                stack.append(value)
+    return sorted(found)
+
+
 def _guard(content: bytes | str, loader: Any) -> None:
     """Walk the events once, before any object exists."""
     import yaml

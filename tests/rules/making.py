@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from tests.rules.judging import ADVISORIES
 from trtdoctor.declared import snapshot_of
 from trtdoctor.findings import Finding, Report
 from trtdoctor.judge import judge
@@ -38,13 +39,14 @@ def only(report: Report, code: str) -> Finding:
 
 
 def codes(report: Report) -> set[str]:
-    """Codes of all findings."""
-    return {item.code for item in report.findings}
+    """Codes of all findings but published security fixes."""
+    return {item.code for item in report.findings} - ADVISORIES
 
 
 def of_family(report: Report, *families: str) -> list[str]:
-    """Codes of the findings of some families, in order."""
-    return [item.code for item in report.findings if item.code.startswith(families)]
+    """Codes of the findings of some families, in order, but published security fixes."""
+    every = (item.code for item in report.findings)
+    return [code for code in every if code.startswith(families) and code not in ADVISORIES]
 
 
 def live(

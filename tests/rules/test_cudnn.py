@@ -136,7 +136,11 @@ def test_two_wheels_that_write_the_same_files() -> None:
     found = only(judged(recorded("two-cudnn")), "DNN104")
     assert found.severity is Severity.WARNING
     assert "nvidia-cudnn-cu12" in found.title
-    assert [step.kind for step in found.fix] == ["shell", "manual"]
+    python = found.fix[0].text.partition(" -m ")[0]
+    assert [step.text for step in found.fix] == [
+        f"{python} -m pip uninstall -y nvidia-cudnn-cu12 nvidia-cudnn-cu13",
+        f"{python} -m pip install nvidia-cudnn-cu13==9.28.1.4",
+    ]
     old_and_new = (
         package("nvidia-cudnn-cu11", "8.6.0.163", libraries=True),
         package("nvidia-cudnn-cu12", "9.10.2.21", libraries=True),

@@ -104,7 +104,7 @@ def test_kernel_module_not_loaded_names_the_command() -> None:
     driver = Driver(installed=True, library_version="580.95.05", nvml_error=9, cuinit_error=100)
     found = report(live(driver=driver, gpus=()))
     assert codes(found, "DRV", "GPU") == {"DRV105": "error"}
-    assert one(found, "DRV105").fix[0].text == "modprobe nvidia nvidia-uvm"
+    assert one(found, "DRV105").fix[0].text == "modprobe -a nvidia nvidia-uvm"
 
 
 @pytest.mark.parametrize(

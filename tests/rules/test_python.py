@@ -16,7 +16,8 @@ def test_no_wheel_for_this_python() -> None:
     assert found.severity is Severity.ERROR
     assert "python" in found.components
     assert "3.12" in found.title
-    assert found.fix[0].text.startswith("python3 -m pip install")
+    assert found.fix[0].text == "python3 -m pip uninstall -y tensorrt tensorrt-bindings tensorrt-libs"
+    assert found.fix[1].text == "python3 -m pip install 'tensorrt-cu12==10.16.1.*'", "the next major up, not the newest"
 
 
 @pytest.mark.parametrize("python", ["3.11", "3.10.4", "3.8"])

@@ -1,30 +1,66 @@
-"""All rules, in the order of cause and effect: what comes first is the likelier root of what comes after."""
+"""All rules. A family may be spread over several files; a rule always runs after the rules that silence it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from types import ModuleType
+
 from trtdoctor.rules import (
+    advisory,
     api,
     container,
     cuda,
     cudnn,
-    driver,
-    gpu,
+    driver_levels,
+    driver_present,
+    engine,
+    feature,
+    framework,
+    gpu_served,
+    gpu_state,
+    gpu_visible,
+    image,
+    libcuda,
+    onnxruntime,
+    policy,
     python,
-    tensorrt,
+    pytorch,
+    tensorrt_files,
+    tensorrt_packages,
+    tensorrt_releases,
 )
-from trtdoctor.rules.base import Rule, rules_of
+from trtdoctor.rules.base import Rule, in_order, rules_of
 
-FAMILIES = (
-    ("CTR", "container, WSL, Jetson", container),
-    ("DRV", "driver and its CUDA level", driver),
-    ("GPU", "compute capability, memory, MIG, health", gpu),
-    ("TRT", "TensorRT libraries and their own agreement", tensorrt),
-    ("CUD", "CUDA libraries", cuda),
-    ("DNN", "cuDNN", cudnn),
-    ("PYT", "Python, wheels, glibc", python),
-    ("API", "calls and flags that a release lacks or has removed", api),
+FAMILIES: tuple[tuple[str, str, tuple[ModuleType, ...]], ...] = (
+    ("CTR", "container, WSL, Jetson", (container, image)),
+    ("DRV", "driver and its CUDA level", (driver_present, driver_levels, libcuda, advisory)),
+    ("GPU", "compute capability, memory, MIG, health", (gpu_visible, gpu_served, gpu_state, feature)),
+    (
+        "TRT",
+        "TensorRT libraries and their own agreement",
+        (tensorrt_packages, tensorrt_files, tensorrt_releases, advisory),
+    ),
+    ("CUD", "CUDA libraries", (cuda, advisory)),
+    ("DNN", "cuDNN", (cudnn,)),
+    ("PYT", "Python, wheels, glibc", (python,)),
+    ("FWK", "frameworks on top", (onnxruntime, pytorch, framework, advisory)),
+    ("ENG", "serialized engines", (engine,)),
+    ("API", "calls and flags that a release lacks or has removed", (api,)),
+    ("POL", "what the site itself demands", (policy,)),
 )
-"""Prefix, title and module of each family."""
+"""Prefix, title and modules of each family, in the order of cause and effect: an earlier one is the likelier root."""
 
-RULES: tuple[Rule, ...] = tuple(rule for _, _, module in FAMILIES for rule in rules_of(module))
+
+def _written(families: Iterable[tuple[str, str, tuple[ModuleType, ...]]]) -> list[Rule]:
+    return [
+        rule
+        for prefix, _, modules in families
+        for module in modules
+        for rule in rules_of(module)
+        if rule.code.startswith(prefix)  # a file may speak for several families
+    ]
+
+
+RULES: tuple[Rule, ...] = in_order(_written(FAMILIES))
+"""In the order in which they run: as written, but a silencer always before what it silences."""
 BY_CODE: dict[str, Rule] = {rule.code: rule for rule in RULES}

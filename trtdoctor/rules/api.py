@@ -41,7 +41,7 @@ def call_removed(context: Context) -> Iterable[Problem]:
         removed, replacement = row.get("removed"), _replacement(row)
         yield Problem(
             _severity(context, gone),
-            f"{word} was removed in TensorRT {removed.value}; found is {labels(gone)}",
+            f"{labels(gone)} no longer has {word}: removed in {removed.value}",
             breaks=f"Code that uses {word} raises AttributeError in Python and does not compile in C++.",
             detail=f"{row.key}: removed in {removed.value}." + (f" Instead: {replacement}." if replacement else ""),
             facts=tuple(item.found() for item in gone),
@@ -80,7 +80,7 @@ def call_not_yet(context: Context) -> Iterable[Problem]:
         first = row.get("first")
         yield Problem(
             _severity(context, early),
-            f"{word} begins with TensorRT {first.value}; found is {labels(early)}",
+            f"{labels(early)} does not have {word} yet: it begins with {first.value}",
             breaks=f"Code that uses {word} raises AttributeError in Python and does not compile in C++.",
             detail=f"{row.key}: first in {first.value}.",
             facts=tuple(item.found() for item in early),
@@ -120,7 +120,7 @@ def precision_flag_gone(context: Context) -> Iterable[Problem]:
         removed, instead = row.get("removed"), row.text("instead") or "a strongly typed network"
         yield Problem(
             Severity.WARNING,
-            f"{row.key} cannot be asked for by a builder flag with {labels(gone)}: removed in {removed.value}",
+            f"{labels(gone)} no longer has a builder flag for {row.key}: removed in {removed.value}",
             breaks=f"A tool that still sets {flag or row.key} stops, or quietly builds an engine of full precision.",
             detail=f"Precision comes from the types in the network. Instead: {instead}.",
             facts=tuple(item.found() for item in gone),
@@ -153,7 +153,7 @@ def precision_not_yet(context: Context) -> Iterable[Problem]:
         first = row.text("first")
         yield Problem(
             _severity(context, early),
-            f"{row.key} begins with TensorRT {first}; found is {labels(early)}",
+            f"{labels(early)} does not have {row.key} yet: it begins with {first}",
             breaks=f"{row.text('flag') or row.key} does not exist: AttributeError, or trtexec refuses the option.",
             facts=tuple(item.found() for item in early),
             sources=(row.get("first"),),

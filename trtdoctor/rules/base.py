@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from types import ModuleType
 from typing import Any
 
 from trtdoctor.findings import FoundFact, Remedy, Severity, Unknown
 from trtdoctor.matrix import Fact, Matrix
+from trtdoctor.record import record
 from trtdoctor.snapshot import Snapshot
 from trtdoctor.stack import Stack
 
+MAX_TITLE = 110
+"""Characters that a title should not exceed: it is read in a list, and in a log."""
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Problem:
     """What a rule found; the judge stamps it with the rule's code and name and makes a Finding of it."""
 
@@ -32,7 +36,7 @@ class Problem:
     """Instead of the rule's own; at most three."""
 
 
-@dataclass(slots=True)
+@record
 class Context:
     """Everything that a rule may look at."""
 
@@ -60,7 +64,7 @@ class Context:
 Check = Callable[[Context], Iterable[Problem]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """A registered rule."""
 
@@ -112,3 +116,26 @@ def rules_of(module: ModuleType) -> Iterator[Rule]:
         found: Any = getattr(value, "__rule__", None)
         if isinstance(found, Rule):
             yield found
+
+
+def in_order(written: Iterable[Rule]) -> tuple[Rule, ...]:
+    """The rules as written, each moved back behind the rules that silence it, and no further.
+
+    Raises ValueError when rules silence each other in a circle, or one names a code that no rule has.
+    """
+    waiting = list(written)
+    known = {rule.code for rule in waiting}
+    for rule in waiting:
+        strange = [code for code in rule.silenced_by if code not in known]
+        if strange:
+            raise ValueError(f"{rule.code} is silenced by {', '.join(strange)}, which no rule is")
+    ordered: list[Rule] = []
+    placed: set[str] = set()
+    while waiting:
+        ready = next((rule for rule in waiting if placed.issuperset(rule.silenced_by)), None)
+        if ready is None:
+            raise ValueError(f"these rules silence each other in a circle: {', '.join(rule.code for rule in waiting)}")
+        waiting.remove(ready)
+        ordered.append(ready)
+        placed.add(ready.code)
+    return tuple(ordered)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from trtdoctor.findings import FoundFact, Remedy, Severity
 from trtdoctor.matrix import Matrix, Row
 from trtdoctor.rules.base import Context
-from trtdoctor.stack import GpuFact, Installation, Stack
+from trtdoctor.stack import GpuFact
 
 
 def needs_gpu(ctx: Context) -> bool:
@@ -47,45 +47,6 @@ def alike(items: Iterable[GpuFact]) -> Iterator[tuple[str, list[GpuFact]]]:
             groups.setdefault((item.compute_capability, item.kind), []).append(item)
     for (capability, _), members in groups.items():
         yield capability, members
-
-
-def flavours_of(stack: Stack, row: Row, item: Installation) -> tuple[str, ...]:
-    """The CUDA builds of a release that an installation may be.
-
-    Its own flavour when that is known; else, unless it came by pip, that of the CUDA which is there; else every one.
-    """
-    builds = row.get("builds").value
-    if not isinstance(builds, dict):
-        return ()
-    published = tuple(key for key in builds if key.startswith("cu"))
-    if item.flavour is not None:
-        return (item.flavour,) if item.flavour in published else ()
-    if item.origin != "pip":
-        present = {f"cu{cuda.version.major}" for cuda in stack.of("cuda") if cuda.version}
-        narrowed = tuple(flavour for flavour in published if flavour in present)
-        if narrowed:
-            return narrowed
-    return published
-
-
-def platforms_of(stack: Stack) -> tuple[str, ...]:
-    """The platforms of the matrix that this one may be."""
-    if stack.platform is not None:
-        return (stack.platform,)
-    found = stack.snapshot.platform
-    system = "linux" if found.wsl else found.system
-    result = []
-    for name in _PLATFORMS:
-        of_system, _, of_arch = name.partition("-")
-        if name == "jetson":
-            if stack.jetson is None:
-                result.append(name)
-        elif system in (None, of_system) and found.architecture in (None, of_arch):
-            result.append(name)
-    return tuple(result)
-
-
-_PLATFORMS = ("linux-x86_64", "windows-x86_64", "linux-aarch64", "jetson")
 
 
 def numbered(matrix: Matrix, table: str) -> dict[int, Row]:

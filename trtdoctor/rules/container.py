@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from trtdoctor.findings import FoundFact, Remedy, Severity
 from trtdoctor.matrix import Fact, cuda, tensorrt
 from trtdoctor.rules.base import Context, Problem, rule
-from trtdoctor.rules.common import advice, command, cuda_error, cuda_works, error_text, severity_without_cuda
+from trtdoctor.rules.common import advice, cuda_error, cuda_works, error_text, severity_without_cuda
 from trtdoctor.rules.releases import label, rows_of
 from trtdoctor.stack import Installation
 from trtdoctor.versions import Answer, Version
@@ -50,7 +50,7 @@ def container_without_gpu(ctx: Context) -> Iterator[Problem]:
         where = "GPUs were asked for, but neither libraries nor device nodes were put in"
     else:
         return
-    image = f" ({found.container.image})" if found.container.image else ""
+    image = f" {found.container.image[:60]}" if found.container.image else ""
     facts = [FoundFact("container", found.container.runtime or found.container.image or "container", where, "host")]
     if found.driver.kernel_version:
         facts.append(
@@ -58,7 +58,7 @@ def container_without_gpu(ctx: Context) -> Iterator[Problem]:
         )
     yield Problem(
         severity_without_cuda(ctx),
-        f"This container{image} has no access to a GPU",
+        f"Container{image} has no access to a GPU" if image else "This container has no access to a GPU",
         breaks=f"Every CUDA call fails: {error_text(ctx, 35)} or {error_text(ctx, 100)}, or libcuda.so.1 is not found.",
         facts=tuple(facts),
         remedy=advice(
@@ -146,7 +146,7 @@ def container_needs_fabric_manager(ctx: Context) -> Iterator[Problem]:
     error = cuda_error(ctx)
     yield Problem(
         Severity.ERROR,
-        "NVSwitch system without a running Fabric Manager",
+        "Fabric Manager does not run on this NVSwitch system",
         breaks=f"Every CUDA call fails: {error_text(ctx, 802)}.",
         facts=(
             *((error,) if error else ()),
@@ -157,9 +157,8 @@ def container_needs_fabric_manager(ctx: Context) -> Iterator[Problem]:
 
 
 def _fabric_manager() -> Remedy:
-    return command(
-        "fabric-manager", "systemctl enable --now nvidia-fabricmanager", "of the driver's own version, on the host"
-    )
+    text = "On the host: systemctl enable --now nvidia-fabricmanager, which must be of the driver's own version."
+    return advice("fabric-manager", text, "a container cannot set up the fabric")
 
 
 @rule(

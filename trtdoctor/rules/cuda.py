@@ -11,12 +11,10 @@ from trtdoctor.rules.releases import (
     candidates,
     cuda_major,
     distribution_found,
-    fitting,
     joined,
     known_spec,
     label,
     made_by_vendor,
-    other_release,
 )
 from trtdoctor.snapshot import Distribution
 from trtdoctor.stack import Installation
@@ -54,26 +52,35 @@ def other_major(context: Context) -> Iterable[Problem]:
         alone = len(stack.tensorrts) == 1
         names = joined([f"CUDA {major}" for major in wanted], "or")
         shown = joined(list(dict.fromkeys(f"CUDA {cuda.version}" for cuda in there)))
-        offer = fitting(context, flavour=f"cu{max(majors)}", release=pairs[0][0].key) if pairs else None
-        offer = offer or fitting(context, flavour=f"cu{max(majors)}")
+        from trtdoctor.rules.offers import replacement
+
         yield Problem(
             Severity.ERROR if required and alone else Severity.WARNING,
             f"{label(item)} is built for {names}, found is {shown}",
             breaks=f"Libraries of CUDA {wanted[-1]} (libcudart, libcublas) are wanted by name and not there."
             if required
             else "The vendor has no such build: a program that links both mixes two CUDA majors in one process.",
+            detail=f"CUDA {wanted[-1]} beside this TensorRT would do as well.",
             facts=(item.found(), *(cuda.found() for cuda in there[:4])),
             sources=tuple(row.get("builds", flavour, "built_with") for row, flavour in pairs[:4]),
-            remedy=other_release(
+            remedy=replacement(
                 context,
                 item,
-                offer,
-                f"Install a TensorRT built for CUDA {max(majors)}, or CUDA {wanted[-1]} beside this TensorRT.",
+                f"only CUDA {max(majors)} is there",
+                flavour=f"cu{max(majors)}",
+                release=pairs[0][0].key if pairs else None,
+                otherwise=f"Install CUDA {wanted[-1]} beside this TensorRT",
             ),
         )
 
 
-@rule("CUD102", "cuda-majors-mixed", severity=Severity.WARNING, components=("cuda", "package"))
+@rule(
+    "CUD102",
+    "cuda-majors-mixed",
+    severity=Severity.WARNING,
+    components=("cuda", "package"),
+    silenced_by=("FWK201", "FWK303"),
+)
 def majors_mixed(context: Context) -> Iterable[Problem]:
     """CUDA of several majors is installed in one Python environment.
 
@@ -191,7 +198,7 @@ def library_missing(context: Context) -> Iterable[Problem]:
                 ),
                 sources=(fact,),
                 components=("cublas", "tensorrt") if component == "cublas" else ("cuda", "tensorrt"),
-                remedy=_wheel_remedy(context, component, major, f"{label(item)} loads it by name"),
+                remedy=_wheel_remedy(context, item, component, major),
             )
 
 
@@ -282,7 +289,7 @@ def cublas_major(context: Context) -> Iterable[Problem]:
                 breaks=f"The import fails: libcublas.so.{major}: cannot open shared object file.",
                 facts=(item.found(), *(copy.found() for copy in found[:3])),
                 sources=(fact,),
-                remedy=_wheel_remedy(context, component, major, f"{label(item)} loads it by name"),
+                remedy=_wheel_remedy(context, item, component, major),
             )
 
 
@@ -298,12 +305,18 @@ def _library_needs(context: Context) -> list[tuple[Installation, list[tuple[str,
     return found
 
 
-def _wheel_remedy(context: Context, component: str, major: str, reason: str) -> Remedy:
+def _wheel_remedy(context: Context, item: Installation, component: str, major: str) -> Remedy:
+    """A wheel for a TensorRT that pip brought, a sentence for the others."""
+    reason = f"{label(item)} loads it by name"
+    if item.origin not in (None, "pip"):
+        text = f"Install {_spoken(component)} {major} (of CUDA {major}) where the loader finds it: {reason}."
+        return Remedy(component, "choose", f"=={major}.*", text)
     name = {"cublas": "nvidia-cublas", "cuda": "nvidia-cuda-runtime", "nvrtc": "nvidia-cuda-nvrtc"}[component]
     suffixed = f"{name}-cu{major}"
     spec = known_spec(context.matrix, suffixed)
     chosen = suffixed if spec is not None and spec.real == "wheel" else name
-    return Remedy(component, "install", None, reason, (("distributions", chosen),))
+    wanted = None if chosen == suffixed else f"=={major}.*"  # only the old names carry the CUDA major
+    return Remedy(component, "install", wanted, reason, (("distributions", chosen),))
 
 
 def _spoken(component: str) -> str:

@@ -16,7 +16,7 @@ from trtdoctor.rules.releases import (
     known_spec,
     label,
     made_by_vendor,
-    platforms,
+    platforms_of,
     rows_of,
 )
 from trtdoctor.snapshot import Copy, Distribution
@@ -148,24 +148,23 @@ def files_mixed(context: Context) -> Iterable[Problem]:
     needed = bool(_required(context))
     for item in mixed:
         parts = _file_versions(item)
-        shown = joined([f"{', '.join(names)} {version}" for version, names in parts.items()])
         yield Problem(
             Severity.ERROR if needed else Severity.WARNING,
-            f"cuDNN in {item.directory} is a mix of versions: {shown}",
+            f"cuDNN in {_spoken_place(item)} is a mix of versions: {joined(list(parts))}",
             breaks="What uses cuDNN there stops: CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH, or the process aborts.",
             facts=tuple(_file_found(copy) for copy in item.copies if copy.version),
             sources=_mix_facts(context),
-            remedy=_reinstall(wheels),
+            remedy=_reinstall(context, wheels, item),
         )
     if wheels and not mixed:
         shown = joined([f"{dist.name} {dist.version}" for dist in wheels])
         yield Problem(
             Severity.WARNING,
-            f"{shown} install the same files: the later one overwrote the other",
-            breaks="cuDNN is there for one CUDA major only, or in a mix; what needs the other one fails.",
+            f"cuDNN is installed twice over the same files: {shown}",
+            breaks="The later one overwrote the other: cuDNN is there for one CUDA major only, or in a mix.",
             facts=tuple(distribution_found(dist) for dist in wheels),
             sources=_mix_facts(context),
-            remedy=_reinstall(wheels),
+            remedy=_reinstall(context, wheels, None),
         )
 
 
@@ -198,16 +197,14 @@ def two_places(context: Context) -> Iterable[Problem]:
         ]
         if not elsewhere:
             continue
-        names = joined(sorted({copy.name or "" for copy in elsewhere}))
+        names = _few(sorted({copy.name or "" for copy in elsewhere}))
         yield Problem(
             Severity.WARNING,
-            f"cuDNN {item.version} in {item.directory} lacks {names}; version {elsewhere[0].version} lies elsewhere",
+            f"cuDNN {item.version} lacks {names}, which lie elsewhere in version {elsewhere[0].version}",
             breaks="The main library would open parts of another version and refuse them.",
             facts=(item.found(), *(_file_found(copy) for copy in elsewhere[:4])),
             sources=_mix_facts(context),
-            remedy=Remedy(
-                "cudnn", "choose", f"=={item.version}", f"Reinstall cuDNN {item.version} whole, or remove it."
-            ),
+            remedy=_again(item, "parts of it are missing"),
         )
 
 
@@ -244,12 +241,12 @@ def incomplete(context: Context) -> Iterable[Problem]:
             continue
         yield Problem(
             Severity.ERROR if needed else Severity.WARNING,
-            f"cuDNN {item.version} in {item.directory} lacks {joined(absent)}",
+            f"cuDNN {item.version} lacks {_few(absent)}",
             breaks=f"The process aborts when it is used: Could not load library {absent[0]}.so.{item.major}.",
             facts=(item.found(),),
             sources=_sublibrary_facts(context, item),
             components=("cudnn", "tensorrt") if needed else ("cudnn",),
-            remedy=Remedy("cudnn", "choose", f"=={item.version}", f"Install cuDNN {item.version} whole."),
+            remedy=_again(item, "parts of it are missing"),
         )
 
 
@@ -265,7 +262,7 @@ def _required(context: Context) -> list[tuple[Installation, list[Version], tuple
     for item in context.stack.tensorrts:
         if item.version is None or item.product not in ("full", None) or made_by_vendor(context, item):
             continue
-        key = ("rules: cudnn", item.version, platforms(context.stack))
+        key = ("rules: cudnn", item.version, platforms_of(context.stack))
         versions, facts = context.matrix.remember(key, partial(_needed, context, item))
         if versions:
             found.append((item, versions, facts))
@@ -279,7 +276,7 @@ def _needed(context: Context, item: Installation) -> tuple[list[Version], tuple[
         if row.text("status") in ("container-only", "jetpack-only") and len(rows_of(context, item)) > 1:
             continue  # the vendor's own builds go with their own cuDNN
         named = []
-        for platform in platforms(context.stack):
+        for platform in platforms_of(context.stack):
             need = tensorrt.cudnn(row, platform)
             if need.need != "required":
                 return [], ()
@@ -381,14 +378,54 @@ def _other_version(copy: Copy, item: Installation) -> bool:
     return version is not None and item.version is not None and version.same_as(item.version) is Answer.NO
 
 
-def _reinstall(wheels: list[Distribution]) -> Remedy:
-    if wheels:
-        names = " ".join(dist.name for dist in wheels)
-        then = "Then install the one again that the frameworks here are built for."
-        return Remedy(
-            "cudnn", "remove", None, "both install the same files", (("distributions", names), ("then", then))
+def _reinstall(context: Context, wheels: list[Distribution], item: Installation | None) -> Remedy:
+    """All wheels out, then the one in again that this Python uses, in its own version; without wheels a sentence."""
+    if not wheels:
+        if item is not None:
+            return _again(item, "its files must be of one version")
+        return Remedy("cudnn", "choose", None, "Install cuDNN anew, in one version, into an empty place.")
+    kept = _used(context, wheels)
+    details = (("distributions", kept.name), ("remove", " ".join(dist.name for dist in wheels)))
+    return Remedy("cudnn", "replace", f"=={kept.version}", "both install the same files", details)
+
+
+def _used(context: Context, wheels: list[Distribution]) -> Distribution:
+    """The wheel that others here require, else that of the CUDA flavour to keep."""
+    from trtdoctor.rules.offers import kept_flavour
+
+    required = {
+        wheel.name: sum(
+            wheel.name in requirement.replace("_", "-").lower()
+            for dist in context.stack.distributions.values()
+            for requirement in dist.requires
         )
-    return Remedy("cudnn", "choose", None, "Install cuDNN anew, in one version, into an empty place.")
+        for wheel in wheels
+    }
+    most = [wheel for wheel in wheels if required[wheel.name] == max(required.values())]
+    if len(most) == 1:
+        return most[0]
+    needing = {item.flavour for item, _, _ in _required(context) if item.flavour}
+    flavour = needing.pop() if len(needing) == 1 else kept_flavour(context, [_flavour(wheel) for wheel in most])
+    return next((wheel for wheel in most if _flavour(wheel) == flavour), most[0])
+
+
+def _flavour(wheel: Distribution) -> str:
+    return wheel.name.rpartition("-")[2]
+
+
+def _again(item: Installation, reason: str) -> Remedy:
+    from trtdoctor.rules.offers import whole_again
+
+    return whole_again("cudnn", item, reason)
+
+
+def _few(names: list[str]) -> str:
+    return joined(names) if len(names) < 3 else f"{names[0]} and {len(names) - 1} more parts"
+
+
+def _spoken_place(item: Installation) -> str:
+    place = item.directory or ""
+    return place if len(place) <= 40 else f"…{place[-39:]}"
 
 
 def _file_found(copy: Copy) -> FoundFact:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from trtdoctor.findings import FoundFact, Remedy
 from trtdoctor.matrix import Fact, cuda, drivers
 from trtdoctor.matrix.judgement import Judgement
+from trtdoctor.record import record
 from trtdoctor.rules.base import Context
-from trtdoctor.rules.common import flavours_of
-from trtdoctor.rules.releases import label, rows_of
+from trtdoctor.rules.releases import candidates, cuda_major, label
 from trtdoctor.stack import GpuFact, Installation
 from trtdoctor.versions import Version
 
+REFUSED = ("class", "older")
+"""Words of drivers.forward_compatible for a pair that cannot work. ``branch`` is none of them: the vendor's table lists
+only the branches of its day, and a pair that it no longer lists may have been one."""
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Need:
     """Something that needs a driver, and the least driver for it."""
 
@@ -63,7 +65,7 @@ def _needs_of_builds(ctx: Context) -> list[Need]:
     for item in ctx.stack.of("tensorrt"):
         if item.product == "rtx":
             continue
-        majors = {int(flavour[2:]) for row in rows_of(ctx, item) for flavour in flavours_of(ctx.stack, row, item)}
+        majors = {cuda_major(flavour) for _, flavour in candidates(ctx, item)}
         if majors and is_major_compatible(ctx, min(majors)):
             needs.append(_need(ctx, label(item), Version.parse(str(min(majors))), item.found(), "tensorrt"))
     return needs
@@ -95,6 +97,8 @@ def _floor(ctx: Context, version: Version, system: str) -> tuple[Version | None,
     major = cuda.major_floor(ctx.matrix, version, system)
     if major is None or (version.minor is None and not is_major_compatible(ctx, version.major)):
         return None, ()
+    if major.overlay is not None:  # a site that sets a floor means it, whatever a toolkit once came with
+        return Version.maybe(major.value), (major,)
     bounds = [(Version.maybe(major.value), major)]
     for row in cuda.toolkits(ctx.matrix, version):
         fact = row.get("driver", system)

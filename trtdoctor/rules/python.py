@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from trtdoctor.findings import FoundFact, Remedy, Severity
@@ -10,21 +9,17 @@ from trtdoctor.matrix import Fact
 from trtdoctor.rules.base import Context, Problem, rule
 from trtdoctor.rules.releases import (
     distribution_found,
-    fitting,
     joined,
     known_spec,
     label,
-    pip_subjects,
-    platforms,
+    platforms_of,
     python_found,
     rows_of,
-    wheels_for,
 )
+from trtdoctor.rules.wheels import glibc_of, pip_subjects, wheels_for
 from trtdoctor.snapshot import Distribution
 from trtdoctor.stack import Installation
 from trtdoctor.versions import Answer, Version
-
-_MANYLINUX = re.compile(r"manylinux_(\d+)_(\d+)_")
 
 
 @rule("PYT101", "no-wheel-for-python", severity=Severity.ERROR, components=("python", "package", "tensorrt"))
@@ -46,7 +41,8 @@ def no_wheel_for_python(context: Context) -> Iterable[Problem]:
             continue
         version = context.stack.interpreter.version if context.stack.interpreter else None
         there = joined([_spoken(tag) for tag in found.pythons], "and")
-        offer = fitting(context)
+        from trtdoctor.rules.offers import replacement
+
         reason = f"{label(item)} has wheels for Python {there}"
         yield Problem(
             Severity.ERROR,
@@ -55,9 +51,7 @@ def no_wheel_for_python(context: Context) -> Iterable[Problem]:
             detail=reason + ".",
             facts=(item.found(), *python_found(context)),
             sources=found.facts,
-            remedy=offer.remedy(reason)
-            if offer
-            else Remedy("python", "choose", None, f"Use a Python that has wheels: {reason}."),
+            remedy=replacement(context, item, reason, otherwise="Use a Python that has wheels"),
         )
 
 
@@ -97,9 +91,7 @@ def glibc_too_old(context: Context) -> Iterable[Problem]:
             else f"Loading the library fails: version `GLIBC_{lowest}' not found.",
             facts=(FoundFact("glibc", str(have), None, "host"), item.found()),
             sources=tuple(fact for _, fact, _ in floors),
-            remedy=Remedy(
-                "glibc", "choose", f">={lowest}", f"Use a distribution or container with glibc {lowest} or newer."
-            ),
+            remedy=_for_glibc(context, item, lowest),
         )
 
 
@@ -131,7 +123,12 @@ def placeholder(context: Context) -> Iterable[Problem]:
             continue
         if not is_tensorrt and dist.has_libraries is None:
             continue  # only a name and a version were stated: old releases of some of these had content
-        offer = fitting(context) if is_tensorrt else None
+        remedy = Remedy(name, "remove", None, "It installs nothing.")
+        if alone:
+            from trtdoctor.rules.offers import fitting
+
+            offer = fitting(context, version=None if _is_newer(context, dist) else Version.maybe(dist.version))
+            remedy = offer.remedy(f"{name} has no libraries", "replace", (name,)) if offer else remedy
         yield Problem(
             Severity.ERROR if alone else Severity.WARNING,
             f"{name} {dist.version or ''} is a placeholder without libraries".replace("  ", " "),
@@ -141,9 +138,7 @@ def placeholder(context: Context) -> Iterable[Problem]:
             facts=(distribution_found(dist),),
             sources=(_row_fact(context, name),),
             components=("package", "tensorrt") if is_tensorrt else ("package", "python"),
-            remedy=offer.remedy(f"{name} has no libraries", "replace")
-            if offer and alone
-            else Remedy(name, "remove", None, "It installs nothing."),
+            remedy=remedy,
         )
 
 
@@ -169,7 +164,8 @@ def no_wheel_for_platform(context: Context) -> Iterable[Problem]:
             continue
         where = "musl libc" if musl else " ".join(filter(None, (platform.system, platform.architecture)))
         every = sorted({tag for fact in found.facts if isinstance(fact.value, dict) for tag in fact.value})
-        offer = None if musl else fitting(context)
+        from trtdoctor.rules.offers import replacement
+
         reason = f"{label(item)} has wheels for {joined(every)} only"
         yield Problem(
             Severity.ERROR,
@@ -178,10 +174,24 @@ def no_wheel_for_platform(context: Context) -> Iterable[Problem]:
             detail=reason + ".",
             facts=(item.found(), FoundFact("os", where, None, "host")),
             sources=found.facts,
-            remedy=offer.remedy(reason)
-            if offer
-            else Remedy("tensorrt", "choose", None, f"Use NVIDIA's archive or packages for this platform: {reason}."),
+            remedy=Remedy("os", "choose", None, f"Use a distribution with glibc: {reason}.")
+            if musl
+            else replacement(
+                context, item, reason, otherwise="Use NVIDIA's archive or packages for this platform, not pip"
+            ),
         )
+
+
+def _for_glibc(context: Context, item: Installation, lowest: str) -> Remedy:
+    """Another release of the same major whose wheels serve this glibc; else a newer distribution."""
+    from trtdoctor.rules.offers import fitting, replacement
+
+    if item.origin == "pip":
+        offer = fitting(context, like=item)
+        if offer is not None and Version.parse(offer.release).major == item.major:
+            return replacement(context, item, f"its wheels serve the glibc that is here, or use glibc {lowest}")
+    text = f"Use a distribution or container with glibc {lowest} or newer."
+    return Remedy("glibc", "choose", f">={lowest}", text)
 
 
 def _wheel_floors(context: Context, item: Installation) -> Iterable[tuple[str, Fact, str]]:
@@ -189,14 +199,14 @@ def _wheel_floors(context: Context, item: Installation) -> Iterable[tuple[str, F
     if found.platform is Answer.NO or found.python is Answer.NO:
         return  # PYT101 and PYT104 speak
     for tag in found.tags:
-        match = _MANYLINUX.match(tag)
-        if match:
-            yield f"{match[1]}.{match[2]}", found.facts[0], found.facts[0].certainty
+        floor = glibc_of(tag)
+        if floor is not None:
+            yield str(floor), found.facts[0], found.facts[0].certainty
 
 
 def _library_floors(context: Context, item: Installation) -> Iterable[tuple[str, Fact, str]]:
     for row in rows_of(context, item):
-        for platform in platforms(context.stack):
+        for platform in platforms_of(context.stack):
             fact = row.get("glibc", platform)
             if not isinstance(fact.value, str) or not fact.known:
                 yield "0", fact, fact.certainty  # one candidate without a floor: nothing can be said

@@ -1,4 +1,4 @@
-"""The GPU: whether one can be used, whether TensorRT and CUDA have kernels for it, and its health."""
+"""Whether TensorRT and CUDA have kernels for the GPU."""
 
 from __future__ import annotations
 
@@ -12,152 +12,21 @@ from trtdoctor.rules.base import Context, Problem, rule
 from trtdoctor.rules.common import (
     advice,
     alike,
-    command,
-    cuda_error,
     cuda_works,
     error_text,
-    flavours_of,
     gpu_labels,
-    platforms_of,
-    severity_without_cuda,
 )
-from trtdoctor.rules.releases import Offer, fitting, joined, label, other_release, python_tag, rows_of
-from trtdoctor.stack import ABSENT, KNOWN, GpuFact, Installation
+from trtdoctor.rules.releases import candidates, identity, joined, label, platforms_of
+from trtdoctor.stack import KNOWN, GpuFact, Installation
 from trtdoctor.versions import Answer, Version
-
-_SMALL = 1 << 30
-"""Bytes of free memory under which a build is at risk: a CUDA context alone takes a few hundred MiB. Our own choice."""
-
-
-# -- is one there ------------------------------------------------------------------------------------------------------
-
-
-@rule(
-    "GPU401",
-    "mig-without-instance",
-    severity=Severity.ERROR,
-    components=("mig", "gpu"),
-    silenced_by=("CTR101", "CTR102"),
-)
-def mig_without_instance(ctx: Context) -> Iterator[Problem]:
-    """MIG is on, but CUDA finds no instance to run on.
-
-    Why it matters: with MIG on, a GPU itself is no CUDA device any more; only its compute instances are. Without one
-    CUDA sees nothing, while nvidia-smi lists the GPU.
-
-    Example: after `nvidia-smi -mig 1` nobody created instances: "no CUDA-capable device is detected" (error 100).
-
-    How to fix: create instances (`nvidia-smi mig -cgi ... -C`), or switch MIG off.
-
-    Sources: https://docs.nvidia.com/datacenter/tesla/mig-user-guide/
-    """
-    parents = [gpu for gpu in ctx.stack.gpus if gpu.gpu.mig]
-    if not parents or len(parents) < len(ctx.stack.gpus) or cuda_works(ctx):
-        return
-    instances = [gpu.gpu.mig_instances for gpu in parents]
-    none = all(number == 0 for number in instances)
-    if not none and (ctx.snapshot.driver.cuinit_error != 100 or any(instances)):
-        return
-    error = cuda_error(ctx)
-    yield Problem(
-        severity_without_cuda(ctx),
-        f"MIG is on for {gpu_labels(parents)}, and CUDA finds no instance",
-        breaks=f"CUDA finds no device: {error_text(ctx, 100)}.",
-        facts=(*(gpu.found() for gpu in parents), *((error,) if error else ())),
-        remedy=advice(
-            "mig",
-            "nvidia-smi mig -lgip lists profiles, nvidia-smi mig -cgi PROFILE -C makes one; or nvidia-smi -mig 0",
-            "with MIG on only instances are CUDA devices",
-        ),
-    )
-
-
-@rule(
-    "GPU101",
-    "no-visible-gpu",
-    severity=Severity.ERROR,
-    components=("gpu",),
-    silenced_by=(
-        "CTR101",
-        "CTR102",
-        "CTR201",
-        "DRV101",
-        "DRV102",
-        "DRV103",
-        "DRV104",
-        "DRV105",
-        "DRV106",
-        "DRV301",
-        "DRV303",
-        "DRV304",
-        "DRV501",
-        "GPU401",
-    ),
-)
-def no_visible_gpu(ctx: Context) -> Iterator[Problem]:
-    """No GPU is visible to this process, with the reason where it can be told.
-
-    Why it matters: TensorRT times kernels on the GPU while it builds; without one neither build nor run starts.
-
-    Example: CUDA_VISIBLE_DEVICES= (set, but empty) hides every GPU: "no CUDA-capable device is detected" (error 100).
-
-    How to fix: unset CUDA_VISIBLE_DEVICES or name a GPU that exists; see the finding for other reasons.
-
-    Sources: cuda_headers_135
-    """
-    found = ctx.snapshot
-    none = found.gpus is not None and not ctx.stack.gpus
-    if (not none and found.driver.cuinit_error != 100) or cuda_works(ctx):
-        return
-    hidden = [gpu for gpu in ctx.stack.all_gpus if gpu.gpu.visible is False]
-    setting = found.setting("CUDA_VISIBLE_DEVICES")
-    error = cuda_error(ctx)
-    facts = [*(gpu.found() for gpu in hidden), *((error,) if error else ())]
-    text = "nvidia-smi -L lists what the driver sees; lspci -d 10de: lists what is plugged in."
-    if hidden and setting is not None:
-        shown = setting if setting.strip() else "set, but empty"
-        title = f"CUDA_VISIBLE_DEVICES ({shown}) hides {gpu_labels(hidden)}"
-        facts.append(FoundFact("CUDA_VISIBLE_DEVICES", shown, "environment", "host"))
-        text = "unset CUDA_VISIBLE_DEVICES, or set it to the index of a GPU that exists"
-    elif found.driver.nodes and not any(node.path.removeprefix("/dev/nvidia").isdigit() for node in found.driver.nodes):
-        title = "The driver is there, but no GPU has a device node (/dev/nvidia0)"
-        facts.append(
-            FoundFact("device nodes", ", ".join(node.path for node in found.driver.nodes[:4]), "/dev", "driver")
-        )
-        if found.container is not None:
-            text = "Start the container with a GPU: --gpus all, or the right NVIDIA_VISIBLE_DEVICES."
-    elif ctx.stack.all_gpus:
-        title = f"CUDA does not see {gpu_labels(ctx.stack.all_gpus)}"
-        if setting is not None:
-            facts.append(FoundFact("CUDA_VISIBLE_DEVICES", setting or "set, but empty", "environment", "host"))
-            text = "unset CUDA_VISIBLE_DEVICES and try again; " + text
-    else:
-        title = "There is no NVIDIA GPU"
-    yield Problem(
-        severity_without_cuda(ctx),
-        title,
-        breaks=f"TensorRT cannot be started: {error_text(ctx, 100)}."
-        if severity_without_cuda(ctx) is Severity.ERROR
-        else "Engines can be built ahead of time here, but not run.",
-        facts=tuple(facts),
-        remedy=advice("gpu", text),
-    )
-
-
-# -- TensorRT and the compute capability -------------------------------------------------------------------------------
 
 
 def _served(ctx: Context, item: Installation, capability: str) -> Judgement:
     """Whether a TensorRT serves a compute capability: NO only where every build and platform it may be says so."""
     product = "rtx" if item.product == "rtx" else "full"
     version = item.version or Version.parse("0")
-    present = (
-        frozenset()
-        if item.flavour
-        else frozenset(found.version.major for found in ctx.stack.of("cuda") if found.version)
-    )
     platforms = platforms_of(ctx.stack)
-    key = ("serves", product, version, item.flavour, item.origin == "pip", present, platforms, capability)
+    key = ("serves", product, identity(ctx, item), platforms, capability)
 
     def judge() -> Judgement:
         judged = [
@@ -185,9 +54,7 @@ def _flavours(ctx: Context, item: Installation) -> tuple[str | None, ...]:
     """The builds that an installation may be; ``None`` stands for any where nothing narrows them down."""
     if item.flavour is not None or item.product == "rtx":
         return (item.flavour,)
-    rows = rows_of(ctx, item)
-    found = {flavour for row in rows for flavour in flavours_of(ctx.stack, row, item)}
-    return tuple(sorted(found)) or (None,)
+    return tuple(sorted({flavour for _, flavour in candidates(ctx, item)})) or (None,)
 
 
 def _not_served(
@@ -241,24 +108,14 @@ def compute_capability_not_served(ctx: Context) -> Iterator[Problem]:
             detail=judged.reason + ".",
             facts=(item.found(), *(gpu.found() for gpu in members)),
             sources=judged.facts,
-            remedy=other_release(ctx, item, _offer(ctx), reason),
+            remedy=_other_release(ctx, item, reason),
         )
 
 
-def _offer(ctx: Context) -> Offer | None:
-    """The newest TensorRT that fits here, worked out once for each kind of environment."""
-    stack = ctx.stack
-    capabilities = tuple(gpu.compute_capability for gpu in stack.gpus)
-    key = (
-        "offer",
-        platforms_of(stack),
-        stack.platform,
-        stack.driver,
-        stack.driver_system,
-        python_tag(ctx),
-        capabilities,
-    )
-    return ctx.matrix.remember(key, lambda: fitting(ctx))
+def _other_release(ctx: Context, item: Installation, reason: str) -> Remedy:
+    from trtdoctor.rules.offers import replacement
+
+    return replacement(ctx, item, reason, otherwise="Use a newer GPU" if reason.startswith("no release") else "")
 
 
 def _way_out(ctx: Context, item: Installation, capability: str) -> tuple[str, str]:
@@ -327,9 +184,12 @@ def gpu_not_served_by_rtx(ctx: Context) -> Iterator[Problem]:
 
 
 def _instead_of_rtx(ctx: Context, capability: str) -> Remedy:
+    from trtdoctor.rules.offers import fitting
+
     reason = f"TensorRT itself serves compute capability {capability}, TensorRT for RTX does not"
-    offer = _offer(ctx)
-    return offer.remedy(reason) if offer else Remedy("tensorrt", "choose", None, reason)
+    offer = fitting(ctx)
+    text = f"Use TensorRT itself: {reason}."
+    return offer.remedy(reason) if offer else Remedy("tensorrt", "choose", None, text)
 
 
 @rule(
@@ -366,8 +226,7 @@ def cuda_below_gpu_floor(ctx: Context) -> Iterator[Problem]:
             versions = joined(list(dict.fromkeys(str(found.version) for found in failed)))
             yield Problem(
                 Severity.WARNING if wheel or cuda_works(ctx) or len(ctx.stack.tensorrts) > 1 else Severity.ERROR,
-                f"{label(item)} needs CUDA {bound} or newer for compute capability {capability} "
-                f"of {gpu_labels(members)}; here is CUDA {versions}",
+                f"{label(item)} needs CUDA {bound} for {gpu_labels(members)} ({capability}), found is CUDA {versions}",
                 breaks="The build fails, or its engines do not run, although the release lists that CUDA.",
                 facts=(item.found(), *(found.found() for found in failed), *(gpu.found() for gpu in members)),
                 sources=(floor,),
@@ -387,16 +246,14 @@ def _cuda_floor(ctx: Context, item: Installation, capability: str) -> Fact | Non
     """The least CUDA for this GPU when every build that the installation may be names one; the lowest of them."""
     if item.version is None:
         return None
-    present = frozenset(found.version.major for found in ctx.stack.of("cuda") if found.version)
-    key = ("gpu cuda floor", item.version, item.flavour, item.origin == "pip", present, capability)
+    key = ("gpu cuda floor", identity(ctx, item), capability)
     return ctx.matrix.remember(key, lambda: _lowest_floor(ctx, item, capability))
 
 
 def _lowest_floor(ctx: Context, item: Installation, capability: str) -> Fact | None:
     floors = [
         tensorrt.cuda_floor(row, capability, flavour)
-        for row in rows_of(ctx, item)
-        for flavour in flavours_of(ctx.stack, row, item)
+        for row, flavour in candidates(ctx, item)
         if _has(row, flavour, capability)
     ]
     known = [floor for floor in floors if floor is not None]
@@ -467,140 +324,3 @@ def _compilers(ctx: Context) -> list[tuple[Version, FoundFact]]:
     if not found and ctx.snapshot.kind == "declared":
         found = [(item.version, item.found()) for item in ctx.stack.of("cuda") if item.version and item.origin != "pip"]
     return found
-
-
-# -- health ------------------------------------------------------------------------------------------------------------
-
-
-@rule("GPU301", "little-gpu-memory", severity=Severity.WARNING, components=("memory", "gpu"))
-def little_gpu_memory(ctx: Context) -> Iterator[Problem]:
-    """The GPU has hardly any memory left.
-
-    Why it matters: a CUDA context alone takes a few hundred MiB, and the builder tries kernels that need workspace.
-    With too little it skips fast kernels, or fails.
-
-    Example: another process holds 23 of 24 GiB: "CUDA initialization failure with error: 2", or out of memory.
-
-    How to fix: end the other process, choose another GPU with CUDA_VISIBLE_DEVICES, or use a smaller model.
-
-    Sources: https://github.com/NVIDIA/TensorRT/issues/149
-    """
-    for gpu in ctx.stack.gpus:
-        found = gpu.gpu
-        left = found.memory_free_bytes if found.memory_free_bytes is not None else found.memory_bytes
-        if left is None or left >= _SMALL or found.mig:
-            continue
-        total = f" of {found.memory_bytes / _SMALL:.1f} GiB" if found.memory_bytes else ""
-        used = found.memory_free_bytes is not None
-        holders = sorted(found.processes, key=lambda item: -(item.memory_bytes or 0))[:3]
-        names = joined([f"{item.name or 'a process'} (pid {item.pid})" for item in holders])
-        held = f", held by {names}" if names else ""
-        yield Problem(
-            Severity.WARNING,
-            f"{gpu.label} has {left / (1 << 20):.0f} MiB{total} {'free' if used else 'in all'}{held}",
-            breaks="The build may end for want of memory: CUDA initialization failure with error 2, or out of memory.",
-            facts=(FoundFact(f"gpu {found.index} memory free", f"{left / (1 << 20):.0f} MiB", None, "gpu"),),
-            remedy=advice(
-                "memory", "Free the GPU (nvidia-smi shows who uses it), or choose another with CUDA_VISIBLE_DEVICES."
-            ),
-        )
-
-
-@rule("GPU302", "compute-mode", severity=Severity.ERROR, components=("gpu",))
-def compute_mode(ctx: Context) -> Iterator[Problem]:
-    """The compute mode of the GPU keeps this process out.
-
-    Why it matters: "prohibited" allows no CUDA process at all, "exclusive process" allows one.
-
-    Example: a display server or another job holds an exclusive GPU: "CUDA-capable device(s) is/are busy or unavailable"
-    (error 46).
-
-    How to fix: `nvidia-smi -c 0`, or end the process that holds it.
-
-    Sources: cuda_headers_135
-    """
-    if cuda_works(ctx) and not any(gpu.gpu.compute_mode not in (None, "default") for gpu in ctx.stack.gpus):
-        return
-    for gpu in ctx.stack.gpus:
-        mode = gpu.gpu.compute_mode
-        holder = next(iter(gpu.gpu.processes), None)
-        if mode != "prohibited" and not (mode == "exclusive-process" and holder is not None):
-            continue
-        by = f" and {holder.name or 'a process'} (pid {holder.pid}) holds it" if holder and mode != "prohibited" else ""
-        others = len(ctx.stack.gpus) > 1
-        yield Problem(
-            Severity.WARNING if others else severity_without_cuda(ctx),
-            f"{gpu.label} is in compute mode {mode}{by}",
-            breaks=f"CUDA cannot use it: {error_text(ctx, 46)}.",
-            facts=(FoundFact(f"gpu {gpu.gpu.index} compute mode", str(mode), None, "gpu"),),
-            remedy=command(
-                "gpu", f"nvidia-smi -i {gpu.gpu.index} -c 0", "the default mode lets every process use the GPU"
-            ),
-        )
-
-
-@rule("GPU402", "vgpu-limits", severity=Severity.INFO, components=("vgpu", "driver"))
-def vgpu_limits(ctx: Context) -> Iterator[Problem]:
-    """The GPU is a virtual one: its profile and licence decide what works.
-
-    Why it matters: vGPU profiles can refuse virtual memory management, unified memory and some NVML queries although
-    the versions all fit; an unlicensed guest is slowed down.
-
-    Example: "cuMemGetAllocationGranularity: operation not supported" on a vGPU.
-
-    How to fix: switch unified memory on for the profile on the host, choose another profile, check the licence.
-
-    Sources: https://github.com/NVIDIA/TensorRT-LLM/issues/1861
-    """
-    virtual = [gpu for gpu in ctx.stack.gpus if gpu.gpu.vgpu]
-    if not virtual:
-        return
-    yield Problem(
-        Severity.INFO,
-        f"{gpu_labels(virtual)} is a vGPU: its profile decides which memory functions work",
-        breaks="Possibly: cuMemGetAllocationGranularity or pinned memory end with operation not supported.",
-        facts=tuple(gpu.found() for gpu in virtual),
-    )
-
-
-@rule(
-    "GPU501",
-    "fabric-not-ready",
-    severity=Severity.ERROR,
-    components=("fabric-manager", "gpu"),
-    silenced_by=("CTR101", "CTR103", "DRV102"),
-)
-def fabric_not_ready(ctx: Context) -> Iterator[Problem]:
-    """The NVSwitch fabric of the GPU is not set up.
-
-    Why it matters: on NVSwitch systems (HGX, DGX) CUDA starts only when nvidia-fabricmanager, of exactly the driver's
-    version, has set up the fabric.
-
-    Example: error 802 (system not yet initialized) from every CUDA call, while nvidia-smi lists all GPUs.
-
-    How to fix: install nvidia-fabricmanager of the driver's version, start it, wait for fabric state Completed.
-
-    Sources: cuda_headers_135
-    """
-    if cuda_works(ctx):
-        return
-    waiting = [gpu for gpu in ctx.stack.gpus if gpu.gpu.fabric_state in ("not-started", "in-progress")]
-    if not waiting:
-        return
-    sure = ctx.snapshot.driver.cuinit_error is not None
-    driver = f" {ctx.stack.driver}" if ctx.stack.driver else ""
-    error = cuda_error(ctx)
-    yield Problem(
-        severity_without_cuda(ctx) if sure or ctx.stack.state("driver") != ABSENT else Severity.INFO,
-        f"The NVSwitch fabric of {gpu_labels(waiting)} is {waiting[0].gpu.fabric_state}",
-        breaks=f"Every CUDA call fails: {error_text(ctx, 802)}.",
-        facts=(
-            *(FoundFact(f"gpu {gpu.gpu.index} fabric", gpu.gpu.fabric_state or "", None, "gpu") for gpu in waiting),
-            *((error,) if error else ()),
-        ),
-        remedy=command(
-            "fabric-manager",
-            "systemctl enable --now nvidia-fabricmanager",
-            f"nvidia-fabricmanager of the driver's version{driver} sets up the fabric",
-        ),
-    )
