@@ -77,8 +77,9 @@ def _command_page(parent: Any, name: str, command: Any) -> str:
 
     context = click.Context(command, info_name=name, parent=parent, terminal_width=100, max_content_width=100)
     lines = [f"# trtdoctor {name}", "", NOTE, "", "```", command.get_help(context), "```"]
-    for below in getattr(command, "commands", {}):
-        inner = command.commands[below]
+    for below in command.list_commands(context) if isinstance(command, click.Group) else ():
+        inner = command.get_command(context, below)
+        assert inner is not None
         deeper = click.Context(inner, info_name=below, parent=context, terminal_width=100, max_content_width=100)
         lines += ["", f"## trtdoctor {name} {below}", "", "```", inner.get_help(deeper), "```"]
     return "\n".join(line.rstrip() for line in "\n".join(lines).splitlines()) + "\n"
