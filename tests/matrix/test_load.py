@@ -92,10 +92,10 @@ def test_an_edit_is_never_hidden_by_the_cache(copied: Path) -> None:
 
 def test_a_damaged_compiled_form_is_not_believed(copied: Path) -> None:
     good = load(copied)
-    for content in (b"", b"{", b"[]", json.dumps({"digest": good.digest, "files": {}}).encode(), b"[" * 100000):
+    for content in (b"", b"{", b"[]", f"{good.digest} {'0' * 64}\n{{}}".encode(), b"[" * 100000):
         place = copied.parent / f"m{len(content)}"
         shutil.copytree(copied, place / "matrix")
-        (place / "matrix.json").write_bytes(content)
+        (place / "matrix.jsonl").write_bytes(content)
         assert load(place / "matrix").rows("cuda", "majors")
 
 
@@ -109,7 +109,7 @@ def test_the_cache_is_private(copied: Path, tmp_path: Path, monkeypatch: pytest.
     load(copied)
     folder = tmp_path / "c" / "trtdoctor"
     assert os.stat(folder).st_mode & 0o777 == 0o700
-    assert [path.suffix for path in folder.iterdir()] == [".json"]
+    assert [path.suffix for path in folder.iterdir()] == [".jsonl"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from pathlib import Path
@@ -33,7 +32,7 @@ def _parse(name: str, content: bytes) -> Any:
         raise MatrixError(f"{name}: {error}") from None
 
 
-def write_cache(file: str, document: dict[str, Any]) -> None:
+def write_cache(file: str, text: str) -> None:
     """Keep the compiled form, whole or not at all; a home that cannot be written only costs time."""
     path = Path(file)
     try:
@@ -41,12 +40,12 @@ def write_cache(file: str, document: dict[str, Any]) -> None:
         handle, name = tempfile.mkstemp(dir=path.parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                json.dump(document, stream)
+                stream.write(text)
             os.replace(name, path)
         except BaseException:
             os.unlink(name)
             raise
-        for old in sorted(path.parent.glob("matrix-*.json"), key=os.path.getmtime)[:-_KEPT]:
+        for old in sorted(path.parent.glob("matrix-*.jsonl"), key=os.path.getmtime)[:-_KEPT]:
             old.unlink(missing_ok=True)
     except OSError:
         return

@@ -49,7 +49,7 @@ PACKAGED = "packaged"
 
 _ENVIRONMENT = "TRTDOCTOR_MATRIX"
 _OVERLAYS = "TRTDOCTOR_OVERLAY"
-_COMPILED = "matrix.json"
+_COMPILED = "matrix.jsonl"
 _T = TypeVar("_T")
 
 
@@ -78,7 +78,7 @@ class Matrix:
     @property
     def data(self) -> dict[str, dict[str, Any]]:
         """The files as written, by name (do not change them)."""
-        return self._files
+        return {name: self._files[name] for name in FILES}
 
     def rows(self, file: str, table: str) -> list[Row]:
         """The rows of ``table`` in ``file``, newest first as written, each with its provenance."""
@@ -205,12 +205,14 @@ def _load(directory: str, origin: str = "directory", expected: str | None = None
     if expected not in (None, digest):
         raise MatrixError(f"{directory} is damaged: it is not what was installed")
     beside = os.path.join(os.path.dirname(directory), _COMPILED)
-    files = _read_compiled(beside, digest) or _read_compiled(cache_file(digest), digest)
+    files = _read_compiled(beside, digest)
+    if files is None:
+        files = _read_compiled(cache_file(digest), digest)
     if files is None:
         from trtdoctor.matrix.compiled import compile_files, write_cache
 
         files = compile_files(raw, directory)
-        write_cache(cache_file(digest), {"digest": digest, "files": files})
+        write_cache(cache_file(digest), compiled_form(digest, files))
     matrix = Matrix(version, digest, files)
     matrix.origin = origin
     return matrix
@@ -270,17 +272,37 @@ def digest_from(version: str, digests: dict[str, bytes]) -> str:
     return total.hexdigest()
 
 
+class _Compiled(dict[str, dict[str, Any]]):
+    """The files of a compiled matrix, each parsed when it is first asked for: most checks need a third of them."""
+
+    def __init__(self, lines: list[bytes]) -> None:
+        super().__init__()
+        self._lines = dict(zip(sorted(FILES), lines, strict=True))
+
+    def __missing__(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._lines[name])
+        self[name] = found
+        return found
+
+
+def compiled_form(digest: str, files: dict[str, dict[str, Any]]) -> str:
+    """The compiled form: a line with the digests of the matrix and of the rest, then a line of JSON for each file."""
+    body = "\n".join(json.dumps(files[name], separators=(",", ":")) for name in sorted(FILES))
+    return f"{digest} {hashlib.sha256(body.encode()).hexdigest()}\n{body}"
+
+
 def _read_compiled(path: str, digest: str) -> dict[str, dict[str, Any]] | None:
     try:
         with open(path, "rb") as stream:
-            document = json.loads(stream.read())
-        files = document["files"] if document["digest"] == digest else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            head, _, body = stream.read().partition(b"\n")
+    except OSError:
         return None
-    return files if isinstance(files, dict) and set(files) == set(FILES) else None
+    if head != f"{digest} {hashlib.sha256(body).hexdigest()}".encode():
+        return None
+    return _Compiled(body.split(b"\n"))
 
 
 def cache_file(digest: str) -> str:
     """Where the compiled form of a matrix is kept: in the user's own cache directory."""
     root = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return os.path.join(root, "trtdoctor", f"matrix-{digest[:32]}.json")
+    return os.path.join(root, "trtdoctor", f"matrix-{digest[:32]}.jsonl")
