@@ -75,7 +75,7 @@ def _driver(remedy: Remedy, stack: Stack) -> list[Fix]:
         ]
     if stack.snapshot.container is not None:
         return [Fix("manual", f"Install driver {wanted}on the host; a container only borrows it.", True, True)]
-    if platform.distribution == "ubuntu" and branch.isdigit():
+    if platform.distribution == "ubuntu" and branch.isdecimal():
         kind = "-server" if any(gpu.kind == "datacenter" for gpu in stack.all_gpus) else ""
         text = f"apt-get install -y nvidia-driver-{branch}{kind}{'-open' if _open_modules(stack, int(branch)) else ''}"
         return [Fix("shell", text, needs_root=True, needs_reboot=True)]

@@ -13,7 +13,7 @@ from trtdoctor.findings import Severity, Verdict
 from trtdoctor.matrix import load
 from trtdoctor.rules import RULES
 from trtdoctor.rules.base import Rule
-from trtdoctor.snapshot import Distribution, Driver, Gpu, Snapshot
+from trtdoctor.snapshot import Copy, Distribution, Driver, Gpu, Snapshot
 
 LIBS = f"{SITE}/tensorrt_libs"
 RECORDED = Path(__file__).parent.parent / "data" / "snapshots"
@@ -356,3 +356,20 @@ def test_documentation(rule: Rule) -> None:
     matrix = load()
     for word in re.split(r"[,\s]+", doc.partition("Sources:")[2].strip()):
         assert word.startswith("https://") or matrix.source_url(word), word
+
+
+def test_a_broken_file_is_named_and_told_instead_of_no_tensorrt() -> None:
+    pointer = Copy("tensorrt", "libnvinfer", "builder", path="/opt/trt/lib/libnvinfer.so.10", problem="not-elf")
+    report = judged(live(pointer))
+    finding = only(report, "TRT111")
+    assert finding.severity is Severity.ERROR
+    assert "libnvinfer.so.10 is no library" in finding.title
+    assert finding.facts[0].where == "/opt/trt/lib/libnvinfer.so.10"
+    assert "TRT101" not in codes(report)
+
+
+def test_a_broken_file_beside_a_whole_tensorrt_is_a_warning() -> None:
+    whole = Copy("tensorrt", "libnvinfer", "builder", "10.9.0", path=f"{SYSTEM}/libnvinfer.so.10.9.0", product="full")
+    cut = Copy("tensorrt", "libnvinfer", "builder", path="/opt/trt/lib/libnvinfer.so.10", problem="truncated")
+    assert only(judged(live(whole, cut)), "TRT111").severity is Severity.WARNING
+    assert "TRT111" not in codes(judged(live(whole)))

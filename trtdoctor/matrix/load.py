@@ -231,7 +231,7 @@ POINTER = "current.json"
 
 def data_directory() -> str:
     """Where ``matrix update`` keeps matrices: in the user's own data directory."""
-    root = os.environ.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share")
+    root = _user_directory("XDG_DATA_HOME", ".local/share")
     return os.path.join(root, "trtdoctor", "matrix")
 
 
@@ -304,5 +304,12 @@ def _read_compiled(path: str, digest: str) -> dict[str, dict[str, Any]] | None:
 
 def cache_file(digest: str) -> str:
     """Where the compiled form of a matrix is kept: in the user's own cache directory."""
-    root = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    root = _user_directory("XDG_CACHE_HOME", ".cache")
     return os.path.join(root, "trtdoctor", f"matrix-{digest[:32]}.jsonl")
+
+
+def _user_directory(variable: str, below_home: str) -> str:
+    """A base directory as the XDG specification has it: a relative one is not one, and then nothing is kept."""
+    named = os.environ.get(variable, "")
+    root = named if os.path.isabs(named) else os.path.join(os.path.expanduser("~"), below_home)
+    return root if os.path.isabs(root) else os.devnull

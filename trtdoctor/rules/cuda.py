@@ -138,7 +138,7 @@ def _users(context: Context) -> list[tuple[Distribution, int]]:
             continue
         spec = known_spec(context.matrix, name)
         digits = dist.version.rpartition("+cu")[2]
-        if spec is not None and spec.part == "framework" and digits.isdigit() and len(digits) in (3, 4):
+        if spec is not None and spec.part == "framework" and digits.isdecimal() and len(digits) in (3, 4):
             found.append((dist, int(digits[:2])))
     return found
 

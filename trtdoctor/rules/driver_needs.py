@@ -73,7 +73,7 @@ def _needs_of_builds(ctx: Context) -> list[Need]:
 
 def _flavour_major(item: Installation) -> int | None:
     digits = item.flavour[2:] if item.flavour else ""
-    return int(digits) if digits.isdigit() else None
+    return int(digits) if digits.isdecimal() else None
 
 
 def is_major_compatible(ctx: Context, major: int) -> bool:

@@ -123,7 +123,7 @@ def driver_no_permission(ctx: Context) -> Iterator[Problem]:
         return
     shut = [node for node in found.nodes if node.accessible is False]
     control = [node for node in shut if node.path in _CONTROL_NODES]
-    gpus = [node for node in found.nodes if node.path.removeprefix("/dev/nvidia").isdigit()]
+    gpus = [node for node in found.nodes if node.path.removeprefix("/dev/nvidia").isdecimal()]
     no_gpu = bool(gpus) and all(node.accessible is False for node in gpus)
     if found.nvml_error != _NO_PERMISSION and not control and not no_gpu:
         return

@@ -74,7 +74,7 @@ def linked_major(rows: tuple[Row, ...], component: str) -> tuple[int, tuple[Fact
 def _soname_major(soname: str) -> int | None:
     """12 of ``libcudart.so.12``, 11 of ``libcudart.so.11.0``; None when there is none."""
     number = soname.partition(".so.")[2].partition(".")[0]
-    return int(number) if number.isdigit() else None
+    return int(number) if number.isdecimal() else None
 
 
 def cudnn_major(torch: Framework) -> tuple[int, tuple[Fact, ...]] | None:
@@ -95,7 +95,7 @@ def cudnn_major(torch: Framework) -> tuple[int, tuple[Fact, ...]] | None:
 def local_cuda(version: Version) -> Version | None:
     """12.8 of 2.9.1+cu128; None where the version has no such part."""
     digits = version.suffix.rpartition("+cu")[2] if "+cu" in version.suffix else ""
-    if not digits.isdigit() or len(digits) not in (2, 3, 4):
+    if not digits.isdecimal() or len(digits) not in (2, 3, 4):
         return None
     return Version.parse(f"{digits[:-1]}.{digits[-1]}")
 

@@ -103,7 +103,9 @@ def no_visible_gpu(ctx: Context) -> Iterator[Problem]:
         title = f"CUDA_VISIBLE_DEVICES ({shown[:24]}) hides {gpu_labels(hidden)}"
         facts.append(FoundFact("CUDA_VISIBLE_DEVICES", shown, "environment", "host"))
         text = "unset CUDA_VISIBLE_DEVICES, or set it to the index of a GPU that exists"
-    elif found.driver.nodes and not any(node.path.removeprefix("/dev/nvidia").isdigit() for node in found.driver.nodes):
+    elif found.driver.nodes and not any(
+        node.path.removeprefix("/dev/nvidia").isdecimal() for node in found.driver.nodes
+    ):
         title = "No GPU has a device node (/dev/nvidia0), though the driver is there"
         facts.append(
             FoundFact("device nodes", ", ".join(node.path for node in found.driver.nodes[:4]), "/dev", "driver")

@@ -129,7 +129,7 @@ def _preferred_flavours(context: Context, like: Installation | None) -> Iterator
 def _torch_majors(context: Context) -> Iterator[int]:
     found = context.stack.distributions.get("torch")
     _, _, digits = (found.version or "").rpartition("+cu") if found else ("", "", "")
-    if digits.isdigit() and len(digits) in (3, 4):
+    if digits.isdecimal() and len(digits) in (3, 4):
         yield int(digits[:2])
 
 
@@ -203,7 +203,7 @@ def _beside(context: Context, row: Row, flavour: str) -> Iterator[str]:
 
 def _by_age(version: Version) -> tuple[tuple[int, ...], int]:
     post = version.suffix.removeprefix(".post")
-    return version.parts, int(post) if post.isdigit() else 0
+    return version.parts, int(post) if post.isdecimal() else 0
 
 
 def _bad(context: Context, version: Version, flavour: str, by_pip: bool) -> Answer:

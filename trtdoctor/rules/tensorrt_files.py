@@ -208,3 +208,49 @@ def _distinct(items: list[Installation]) -> list[Version]:
 def _placed(item: Installation) -> str:
     place = item.place or item.origin
     return f"{item.version} ({place})" if place else str(item.version)
+
+
+_PROBLEMS = {
+    "not-elf": "is no library",
+    "truncated": "is cut short",
+    "broken-link": "is a link to nothing",
+    "unreadable": "cannot be read",
+    "foreign-architecture": "is built for another processor",
+}
+
+
+@rule("TRT111", "library-file-broken", severity=Severity.ERROR, components=("tensorrt",))
+def broken_file(context: Context) -> Iterable[Problem]:
+    """A file of TensorRT is there by its name, but it is no library that this machine can load.
+
+    Why it matters: Half a download, a Git LFS pointer, a link whose target was removed, or a library for another
+    processor looks installed to every tool that lists files, and fails when it is loaded.
+
+    Example: /opt/TensorRT/lib/libnvinfer.so.10 of 134 bytes: the pointer that Git LFS left there.
+
+    How to fix: Copy or install that TensorRT again, whole; where another one is in use, take the broken file away.
+
+    Sources: https://man7.org/linux/man-pages/man8/ld.so.8.html
+    """
+    broken = [copy for copy in context.snapshot.copies if copy.component == "tensorrt" and copy.problem in _PROBLEMS]
+    if not broken:
+        return
+    whole = bool(context.stack.of("tensorrt"))
+    first = broken[0]
+    more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
+    name = (first.path or first.name or "a file").rpartition("/")[2]
+    yield Problem(
+        Severity.WARNING if whole else Severity.ERROR,
+        f"TensorRT's {name[:60]} {_PROBLEMS[first.problem or '']}{more}",
+        breaks="Whoever finds this file first cannot load TensorRT: invalid ELF header, file too short, or "
+        "cannot open shared object file.",
+        facts=tuple(
+            FoundFact(copy.name or "file", _PROBLEMS[copy.problem or ""], copy.path, "libraries") for copy in broken[:4]
+        ),
+        remedy=Remedy(
+            "tensorrt",
+            "choose",
+            None,
+            "Install this TensorRT again, whole, or take the broken file out of the library path.",
+        ),
+    )

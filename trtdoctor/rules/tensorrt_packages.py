@@ -44,7 +44,7 @@ _Members = list[tuple[Distribution, DistributionSpec]]
 _Group = tuple[str, str | None]
 
 
-@rule("TRT101", "no-tensorrt", severity=Severity.ERROR, components=("tensorrt",))
+@rule("TRT101", "no-tensorrt", severity=Severity.ERROR, components=("tensorrt",), silenced_by=("TRT111",))
 def no_tensorrt(context: Context) -> Iterable[Problem]:
     """No TensorRT was found, though every usual place was searched.
 

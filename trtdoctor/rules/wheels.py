@@ -82,7 +82,7 @@ def _stated(stack: Stack) -> str:
 def glibc_of(tag: str) -> Version | None:
     """The oldest glibc that a platform tag is for: 2.28 for ``manylinux_2_28_x86_64``; None for other tags."""
     words = tag.split("_")
-    if words[0] != "manylinux" or not (words[1].isdigit() and words[2].isdigit()):
+    if words[0] != "manylinux" or not (words[1].isdecimal() and words[2].isdecimal()):
         return None
     return Version.parse(f"{words[1]}.{words[2]}")
 
