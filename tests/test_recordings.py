@@ -14,11 +14,10 @@ from trtdoctor.matrix import Matrix
 from trtdoctor.snapshot import Snapshot, redact
 
 # The H200 machines have driver 580.159.04, CUDA 13.0, and torch's wheels, but no TensorRT: TRT101 on each of them.
-# The others were recorded in a container without a GPU (CTR101) whose toolkit is CUDA 13.0 without a third number, so
-# older than the fix of bulletin 5755 (CUD601, an info). TensorRT 8.5 lacks fixes of its own (TRT601, an info).
+# The others were recorded in a container without a GPU (CTR101). TensorRT 8.5 lacks security fixes (TRT601, an info).
 EXPECTED: dict[str, tuple[str, ...]] = {
     # tensorrt-cu13-bindings without tensorrt-cu13-libs: import fails for want of libnvinfer.
-    "bindings-only": ("CTR101", "CUD601", "TRT102"),
+    "bindings-only": ("CTR101", "TRT102"),
     # Another process has 5 % of the memory: enough is left, nothing to say.
     "h200-busy": ("TRT101",),
     # CUDA_VISIBLE_DEVICES names the GPU by its UUID: it is visible.
@@ -36,27 +35,28 @@ EXPECTED: dict[str, tuple[str, ...]] = {
     "h200-x2": ("TRT101",),
     # System cuDNN 9.14 beside torch's 9.19 is no defect: nothing loads both.
     "h200": ("TRT101",),
+    # Full TensorRT 8.5.3.1 with all that it needs: an engine was really built there right after the recording.
+    "h200-trt853": ("TRT601",),
+    # The same before cuDNN's sub-libraries were copied: a build with cuDNN tactics aborts. Another major is whole.
+    "h200-trt853-no-sublibraries": ("DNN106", "TRT601"),
     # The lean runtime alone cannot build engines.
-    "lean-cu13": ("CTR101", "CUD601", "TRT105"),
-    "no-gpu": ("CTR101", "CUD601", "TRT101"),
+    "lean-cu13": ("CTR101", "TRT105"),
+    "no-gpu": ("CTR101", "TRT101"),
     # A distribution called nvidia-tensorrt that holds nothing.
-    "placeholder": ("CTR101", "CUD601", "PYT103"),
+    "placeholder": ("CTR101", "PYT103"),
     # TensorRT for RTX builds ahead of time, but the goal is to run as well.
-    "rtx": (
-        "CTR101",
-        "CUD601",
-    ),
+    "rtx": ("CTR101",),
     # tensorrt-bindings without the libs of the same release.
-    "stub-861": ("CTR101", "CUD601", "TRT102"),
-    "stub": ("CTR101", "CUD601", "TRT102"),
+    "stub-861": ("CTR101", "TRT102"),
+    "stub": ("CTR101", "TRT102"),
     # Dependencies unpinned: TensorRT 8.5.3 needs cuDNN 8 and got 9.
-    "trt853-unpinned": ("CTR101", "CUD601", "DNN102", "TRT601"),
+    "trt853-unpinned": ("CTR101", "DNN102", "TRT601"),
     # Dependencies pinned: nothing wrong but the missing GPU.
-    "trt853": ("CTR101", "CUD601", "TRT601"),
+    "trt853": ("CTR101", "TRT601"),
     # The cu12 and cu13 wheels of cuDNN write over each other's files.
-    "two-cudnn": ("CTR101", "CUD601", "DNN104", "TRT101"),
+    "two-cudnn": ("CTR101", "DNN104", "TRT101"),
     # tensorrt-cu12 and tensorrt-cu13 in one Python, the bindings without their libs.
-    "two-flavours": ("CTR101", "CUD601", "TRT102", "TRT104"),
+    "two-flavours": ("CTR101", "TRT102", "TRT104"),
 }
 
 NAMES = sorted(path.stem for path in SNAPSHOTS.glob("*.json"))

@@ -100,7 +100,7 @@ def test_table_and_json_say_the_same() -> None:
     for finding in report["findings"]:
         assert finding["code"] in flat
         assert " ".join(finding["title"].split()) in flat
-        for fix in finding["fix"]:
+        for fix in finding["fix"] if finding["severity"] != "info" else ():
             assert " ".join(fix["text"].split()) in flat
 
 

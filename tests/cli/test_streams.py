@@ -119,7 +119,7 @@ def test_several_at_once_with_an_empty_cache(tmp_path: Path) -> None:
     answers = [process.communicate(timeout=60) for process in running]
     assert {out for out, _ in answers} == {answers[0][0]}
     assert all(err == b"" for _, err in answers)
-    assert [path.suffix for path in (tmp_path / "trtdoctor").iterdir()] == [".json"]
+    assert [path.suffix for path in (tmp_path / "trtdoctor").iterdir()] == [".jsonl"]
 
 
 @pytest.mark.parametrize(

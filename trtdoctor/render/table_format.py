@@ -101,19 +101,26 @@ def _finding(finding: Finding, paint: _Paint, verbose: bool) -> Iterator[str]:
     word = finding.severity.value
     yield paint(word, word) + head[0][len(word) :]
     yield from head[1:]
+    if finding.severity is Severity.INFO and not verbose:
+        yield from _sources(finding, paint, only_site=True)
+        return
     if finding.detail:
         yield from _labelled("", finding.detail, paint)
-    quiet = finding.severity is Severity.INFO and not verbose
-    for fact in () if quiet else finding.facts:
+    for fact in finding.facts:
         where = f" ({fact.where})" if fact.where else ""
         yield from _labelled("found", f"{fact.key} {fact.value}{where}", paint)
     if finding.breaks:
         yield from _labelled("breaks", finding.breaks, paint)
     for fix in finding.fix:
         yield from _fix(fix, paint)
+    yield from _sources(finding, paint, every=verbose)
+
+
+def _sources(finding: Finding, paint: _Paint, *, every: bool = False, only_site: bool = False) -> Iterator[str]:
+    """The first source, or all; a site's overlay always: what a site says is never passed off as the vendor's."""
     for number, source in enumerate(finding.sources):
-        site = source.id.startswith("overlay:")  # what a site says is never passed off as the vendor's
-        if not quiet and (verbose or site or number == 0):
+        site = source.id.startswith("overlay:")
+        if site or (not only_site and (every or number == 0)):
             text = f"{source.id} {source.url or ''}" if site else source.url or source.id
             yield from _labelled("source", f"{source.certainty}: {text}", paint)
 
@@ -159,7 +166,7 @@ def _cell(text: str, width: int) -> list[str]:
     while len(text) > width and " " not in text and (end := text.rfind("/", 1, width)) > 0:
         lines.append(text[: end + 1])
         text = text[end + 1 :]
-    return [*lines, *(wrap(text, width, break_on_hyphens=False) or ([] if lines else [""]))]
+    return [*lines, *(wrap(text, width) or ([] if lines else [""]))]
 
 
 def _begin(text: str) -> str:

@@ -148,7 +148,11 @@ def _fixes(ctx: Context, component: str, version: Version, system: str = "linux"
 
 def _sum_up(matrix: Matrix, component: str, version: Version, system: str, as_of: date) -> Fixes | None:
     every = advisories.of(matrix, component, version, system)
-    rows = [row for row in every if date.fromisoformat(str(row.get("published").value)) <= as_of]
+    rows = [
+        row
+        for row in every
+        if date.fromisoformat(str(row.get("published").value)) <= as_of and not _elsewhere(row.get("parts").value)
+    ]
     known = [advisories.fixed_in(matrix, row, version) for row in rows]
     fixed = max((found for found in known if found), key=lambda found: found.parts, default=None)
     if fixed is None:
@@ -163,6 +167,11 @@ def _sum_up(matrix: Matrix, component: str, version: Version, system: str, as_of
         tuple(sorted({str(part) for row in rows for part in row.get("parts").value or ()})),
         tuple(row.get("fixed_in") for row in rows[:4]),
     )
+
+
+def _elsewhere(parts: object) -> bool:
+    """Whether a bulletin is only about programs with an installer of their own, which no probe looks for."""
+    return isinstance(parts, list) and bool(parts) and all(str(part).startswith("Nsight") for part in parts)
 
 
 def _problem(

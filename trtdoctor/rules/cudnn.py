@@ -231,10 +231,16 @@ def incomplete(context: Context) -> Iterable[Problem]:
         return
     broken = _incomplete(context)
     every = [item for item in context.stack.of("cudnn") if item.directory and item.has("runtime")]
-    if not broken or len(broken) != len(every):
+    if not broken:
         return
-    needed = bool(_required(context))
+    damaged = [item for item, _ in broken]
+    wanted = {version.major for _, versions, _ in _required(context) for version in versions}
     for item, lacking in broken:
+        if any(other.major == item.major and other not in damaged for other in every):
+            continue  # another copy of that major is whole
+        needed = item.major in wanted
+        if not needed and len(broken) != len(every):
+            continue  # whoever needs cuDNN has a whole one of another major
         there = {copy.name for other in context.stack.of("cudnn") for copy in other.copies if other.major == item.major}
         absent = sorted(set(lacking) - there)
         if not absent:
