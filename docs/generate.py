@@ -29,7 +29,26 @@ def pages() -> dict[str, str]:
     made.update(_commands())
     made.update(_matrix())
     made.update(_schemas())
+    made["README.md"] = _readme()
     return made
+
+
+def _readme() -> str:
+    """The README with one screen of real output: a recorded machine, judged as on the day of the recording."""
+    from datetime import date
+
+    from trtdoctor.judge import judge
+    from trtdoctor.matrix import load
+    from trtdoctor.render import render
+    from trtdoctor.snapshot import Snapshot
+
+    recorded = ROOT / "tests" / "data" / "snapshots" / "h200-trt853-no-sublibraries.json"
+    report = judge(Snapshot.from_json(recorded.read_bytes()), load("packaged"), as_of=date(2026, 11, 22))
+    before, found, rest = (ROOT / "README.md").read_text("utf-8").partition("<!-- screen -->\n")
+    _, end, after = rest.partition("<!-- /screen -->")
+    if not (found and end):
+        raise SystemExit("README.md lost the marks of its screen")
+    return f"{before}{found}```\n$ trtdoctor check\n{render(report, 'table')}```\n{end}{after}"
 
 
 # -- rules ------------------------------------------------------------
