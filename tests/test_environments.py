@@ -19,7 +19,8 @@ from tests.tools.environments import ENVIRONMENTS
 from trtdoctor.judge import judge
 from trtdoctor.matrix import Matrix
 from trtdoctor.probes import collect
-from trtdoctor.snapshot import Snapshot, redact
+from trtdoctor.redaction import redact
+from trtdoctor.snapshot import Snapshot
 
 FAMILIES = ("TRT", "CUD", "DNN", "PYT")
 """What the environment decides; the rest depends on the machine that the test runs on."""

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "trtdoctor"
 FLOORS = [
     {"text", "versions", "record"},
     {"yamlfile", "snapshot", "findings"},
-    {"matrix", "probes", "declared"},
+    {"matrix", "probes", "declared", "redaction"},
     {"stack"},
     {"fixes", "inventory", "rules"},
     {"judge", "ruledoc"},

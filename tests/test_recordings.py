@@ -11,7 +11,8 @@ import pytest
 from tests.conftest import AS_OF, ROOT, SNAPSHOTS
 from trtdoctor.judge import judge
 from trtdoctor.matrix import Matrix
-from trtdoctor.snapshot import Snapshot, redact
+from trtdoctor.redaction import redact
+from trtdoctor.snapshot import Snapshot
 
 # The H200 machines have driver 580.159.04, CUDA 13.0, and torch's wheels, but no TensorRT: TRT101 on each of them.
 # The others were recorded in a container without a GPU (CTR101). TensorRT 8.5 lacks security fixes (TRT601, an info).

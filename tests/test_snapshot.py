@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trtdoctor.redaction import redact
 from trtdoctor.snapshot import (
     SCHEMA,
     Copy,
@@ -20,7 +21,6 @@ from trtdoctor.snapshot import (
     Setting,
     Snapshot,
     SnapshotError,
-    redact,
 )
 from trtdoctor.text import clean
 

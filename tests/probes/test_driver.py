@@ -20,7 +20,8 @@ from tests.probes.test_ldcache import built
 from trtdoctor.probes import base, driver
 from trtdoctor.probes.base import ChildResult
 from trtdoctor.probes.visible import Device, visible_devices
-from trtdoctor.snapshot import Driver, Gpu, Snapshot, redact
+from trtdoctor.redaction import redact
+from trtdoctor.snapshot import Driver, Gpu, Snapshot
 
 PROPRIETARY = (
     "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 01:15:15 UTC 2023\nGCC version:  gcc 12\n"

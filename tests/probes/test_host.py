@@ -10,7 +10,8 @@ import pytest
 
 from tests.probes.roots import context, write
 from trtdoctor.probes import host
-from trtdoctor.snapshot import Platform, Setting, Snapshot, redact
+from trtdoctor.redaction import redact
+from trtdoctor.snapshot import Platform, Setting, Snapshot
 
 TEGRA = "# R36 (release), REVISION: 4.3, GCID: 38968081, BOARD: generic, EABI: aarch64, DATE: Wed Jan  8 2025\n"
 STATUS = """Package: bash

@@ -20,7 +20,8 @@ from pathlib import Path
 
 from trtdoctor.matrix import load
 from trtdoctor.probes import collect
-from trtdoctor.snapshot import Snapshot, redact
+from trtdoctor.redaction import redact
+from trtdoctor.snapshot import Snapshot
 
 SNAPSHOTS = Path(__file__).resolve().parent.parent / "data" / "snapshots"
 

@@ -86,7 +86,7 @@ def command(
     words = goal_words(goal, matrix) if goal else ()
     snapshot = _snapshot(matrix, python, snapshot_file, declared_file, settings)
     if redact:
-        from trtdoctor.snapshot import redact as redacted
+        from trtdoctor.redaction import redact as redacted
 
         snapshot = redacted(snapshot)
     from trtdoctor.judge import judge

@@ -15,7 +15,7 @@ def command(python: str | None, output: str | None, redact: bool) -> int:
     """Write down every fact about this machine as JSON, to be judged anywhere."""
     taken = collect_here(load_matrix(None), python)
     if redact:
-        from trtdoctor.snapshot import redact as redacted
+        from trtdoctor.redaction import redact as redacted
 
         taken = redacted(taken)
     write_output(output or "-", taken.to_json())

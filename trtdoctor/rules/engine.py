@@ -270,7 +270,7 @@ def engine_of_other_model(context: Context) -> Iterable[Problem]:
     """The engine was built on another model of GPU, though of the same compute capability.
 
     Why it matters: Such an engine loads, but its tactics were chosen for other clocks, caches and sizes: it can be
-    slow, or ask for more memory than there is. TensorRT warns, and since 11 calls it unsupported.
+    slow, or ask for more memory than there is. TensorRT warns, and from 10.16 at the latest calls it unsupported.
 
     Example: An engine of a GeForce RTX 3090 on a GeForce RTX 3060, both 8.6.
 
