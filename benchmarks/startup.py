@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,7 +26,7 @@ SLACK = 1.25
 
 
 def measure(commands: dict[str, list[str]], runs: int) -> dict[str, float]:
-    """Median wall time in seconds of each command; the commands take turns, so that load hits all alike."""
+    """Quickest wall time in seconds of each command: load only ever adds. The commands take turns, to share it."""
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     for turn in range(runs + 1):
         for name, command in commands.items():
@@ -37,11 +36,11 @@ def measure(commands: dict[str, list[str]], runs: int) -> dict[str, float]:
                 raise SystemExit(f"{' '.join(command)}: {done.stderr.decode(errors='replace')[-400:]}")
             if turn:  # the first run only warms the file cache
                 seconds[name].append(time.perf_counter() - started)
-    return {name: statistics.median(values) for name, values in seconds.items()}
+    return {name: min(values) for name, values in seconds.items()}
 
 
-def judged_per_second(count: int = 400) -> float:
-    """Snapshots judged in one process, rules alone."""
+def judged_per_second(rounds: int = 10, count: int = 100) -> float:
+    """Snapshots judged in one process, rules alone: the best of some rounds."""
     sys.path.insert(0, str(ROOT))
     from trtdoctor.declared import snapshot_of
     from trtdoctor.judge import judge
@@ -62,10 +61,13 @@ def judged_per_second(count: int = 400) -> float:
     snapshots = [snapshot_of(environment), Snapshot.from_json(SNAPSHOT.read_bytes())]
     for snapshot in snapshots:
         judge(snapshot, matrix, as_of=date(2026, 11, 22))
-    started = time.perf_counter()
-    for number in range(count):
-        judge(snapshots[number % 2], matrix, as_of=date(2026, 11, 22))
-    return count / (time.perf_counter() - started)
+    seconds = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        for number in range(count):
+            judge(snapshots[number % 2], matrix, as_of=date(2026, 11, 22))
+        seconds.append(time.perf_counter() - started)
+    return count / min(seconds)
 
 
 def main() -> int:
@@ -93,10 +95,10 @@ def main() -> int:
         "check --snapshot (table)": [*program, "check", "--snapshot", str(SNAPSHOT)],
         "check (this machine)": [*program, "check"],
     }
-    medians = measure(commands, options.runs)
+    quickest = measure(commands, options.runs)
     missed = []
     for name, target in targets.items():
-        ratio = medians[name] / medians["base"]
+        ratio = quickest[name] / quickest["base"]
         print(f"{name:<32} {ratio:5.2f} x import click   (target {target})")
         if ratio > target * SLACK:
             missed.append(name)
@@ -104,7 +106,7 @@ def main() -> int:
     print(f"{'judged in one process':<32} {rate:5.0f} snapshots a second (target 2000)")
     print(
         json.dumps(
-            {"ratios": {name: round(medians[name] / medians["base"], 3) for name in targets}, "rate": round(rate)}
+            {"ratios": {name: round(quickest[name] / quickest["base"], 3) for name in targets}, "rate": round(rate)}
         )
     )
     return 1 if options.check and missed else 0

@@ -31,6 +31,9 @@ def find(matrix: Matrix, name: str) -> Row | None:
     First the name as it is (without the vendor's), then without words that do not change the chip (brand, form
     factor, memory size). Rows that fit must agree on the compute capability, else the name says nothing: None.
     """
+    spelled = matrix.remember("gpus names", lambda: {row.key: row for row in matrix.rows("gpus", "gpus")})
+    if name in spelled:  # just as the driver spells it, which is the rule on a real machine
+        return spelled[name]
     index = matrix.remember("gpus index", lambda: _build(matrix))
     words = _split(name, index.always)
     if not words:
