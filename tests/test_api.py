@@ -43,3 +43,19 @@ def test_importing_the_package_imports_nothing_else() -> None:
     script = "import sys; before = set(sys.modules); import trtdoctor; print(sorted(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['trtdoctor']"
+
+
+def test_check_starts_at_most_two_children() -> None:
+    script = (
+        "import subprocess, trtdoctor\n"
+        "started = []\n"
+        "real = subprocess.Popen.__init__\n"
+        "def counted(self, command, *a, **k):\n"
+        "    started.append(command)\n"
+        "    real(self, command, *a, **k)\n"
+        "subprocess.Popen.__init__ = counted\n"
+        "trtdoctor.check()\n"
+        "print(len(started))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(done.stdout) <= 2

@@ -40,3 +40,8 @@ def test_the_readme_names_only_real_commands_and_rules() -> None:
         assert name in COMMANDS, name
     for code in re.findall(r"\b(?:CTR|DRV|GPU|TRT|CUD|DNN|PYT|API)\d{3}\b", text):
         assert code in BY_CODE, code
+
+
+def test_the_matrix_readme_names_every_file() -> None:
+    text = (ROOT / "matrix" / "README.md").read_text("utf-8")
+    assert [path.name for path in (ROOT / "matrix").glob("*.yaml") if f"`{path.name}`" not in text] == []

@@ -429,3 +429,11 @@ def test_the_runtime_of_a_wheel_counts_when_nothing_else_is_there() -> None:
     assert codes(report(live(driver=driver, copies=(runtime,), searched=("tensorrt",))), "DRV2") == {
         "DRV201": "warning"
     }
+
+
+def test_a_driver_newer_than_the_matrix_is_unknown_and_no_finding() -> None:
+    found = declared(driver="700.10", gpus=[{"name": "NVIDIA L4"}], tensorrt=[{"version": "10.9.0"}])
+    assert "DRV402" not in {item.code for item in found.findings}
+    assert any("newer than matrix" in item.why and "700" in item.needed for item in found.unknowns)
+    known = declared(driver="580.65.06", gpus=[{"name": "NVIDIA L4"}], tensorrt=[{"version": "10.9.0"}])
+    assert not any("newer than matrix" in item.why for item in known.unknowns)

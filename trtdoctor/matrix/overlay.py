@@ -382,7 +382,8 @@ class _Overlay:
         if not isinstance(entry["reason"], str) or not entry["reason"].strip():
             raise self._error(f"{where}: reason: wanted a sentence")
         place = f"overlay {self.name}: {where}"
-        fact = Fact(versions, self._id(), "official", place, None, self.name)
+        certainty = str(self.data.get("certainty", "inferred"))
+        fact = Fact(versions, self._id(), certainty, place, None, self.name)
         return Forbidden(component, versions, clean(entry["reason"], 400), severity, fact)
 
     def _check_forbidden_rows(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 from trtdoctor.findings import Remedy, Severity
@@ -261,7 +261,7 @@ def _when_ended(ended: Judgement) -> str:
 
 
 @rule("DRV402", "driver-branch-unknown", severity=Severity.INFO, components=("driver",), needs=("driver",))
-def driver_branch_unknown(ctx: Context) -> Iterator[Problem]:
+def driver_branch_unknown(ctx: Context) -> Iterable[Problem]:
     """The driver is of a branch that the matrix does not know yet.
 
     Why it matters: a newer driver runs everything that older ones ran, so floors are met; its own CUDA level and the
@@ -275,15 +275,14 @@ def driver_branch_unknown(ctx: Context) -> Iterator[Problem]:
     """
     driver = ctx.stack.driver
     if driver is None or ctx.stack.jetson or not drivers.newer_than_matrix(ctx.matrix, driver):
-        return
+        return ()
     ctx.unknown(
         "cuda",
         f"the CUDA level of driver branch {driver.major}",
         f"newer than matrix {ctx.matrix.version}",
         "nvidia-smi prints it as CUDA Version",
     )
-    return
-    yield  # a generator like every other rule, though it only says what is unknown
+    return ()  # it only says what is unknown
 
 
 @rule(
