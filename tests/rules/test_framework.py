@@ -135,8 +135,9 @@ def test_what_torch_without_kernels_names() -> None:
         ({"torch-tensorrt": "2.12.1", "torch": "2.12.0a0+5228986"}, ("10.16.1.11", "cu13"), {}),  # NVIDIA's own build
         ({"torch-tensorrt": "2.12.1", "torch": "2.12.0"}, ("10.14.1.48.post1", "cu13"), {"FWK302": "warning"}),
         ({"torch-tensorrt": "2.12.1", "torch": "2.12.0"}, ("11.1.0.106", "cu13"), {"FWK302": "error"}),
-        ({"torch-tensorrt": "2.12.1", "torch": "2.12.0"}, ("10.16.1.11", "cu12"), {"FWK303": "error"}),
-        ({"torch-tensorrt": "2.12.1", "torch": "2.12.0+cu126"}, ("10.16.1.11", "cu13"), {"FWK303": "error"}),
+        ({"torch-tensorrt": "2.12.1+cu130", "torch": "2.12.0"}, ("10.16.1.11", "cu12"), {"FWK303": "error"}),
+        ({"torch-tensorrt": "2.12.1", "torch": "2.12.0"}, ("10.16.1.11", "cu12"), {"FWK303": "warning"}),
+        ({"torch-tensorrt": "2.12.1", "torch": "2.12.0+cu126"}, ("10.16.1.11", "cu13"), {"FWK303": "warning"}),
         ({"torch-tensorrt": "2.12.1+cu126", "torch": "2.12.0+cu126"}, ("10.16.1.11", "cu12"), {}),
     ],
 )

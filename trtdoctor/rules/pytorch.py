@@ -218,8 +218,12 @@ def torch_tensorrt_cuda(context: Context) -> Iterable[Problem]:
     if others and len(others) == len(context.stack.builders):
         wrong += [(label(item), item.found(), "tensorrt") for item in others]
     if wrong:
+        # The number alone is that of the Python package index; PyTorch's own index has builds for other CUDAs under it.
+        surely = local_cuda(found.version) is not None or any(
+            "tensorrt-cu" in name.replace("_", "-") for name in found.dist.requires
+        )
         yield Problem(
-            Severity.ERROR,
+            Severity.ERROR if surely else Severity.WARNING,
             f"{found.label} is built for CUDA {major}; {joined([text for text, _, _ in wrong])} is not",
             breaks="import torch_tensorrt fails, or two CUDA runtimes meet in one process.",
             facts=(distribution_found(found.dist), *(fact for _, fact, _ in wrong)),
