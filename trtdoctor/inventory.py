@@ -51,6 +51,8 @@ def _how(stack: Stack, live: str) -> str:
 
 def _driver(stack: Stack, told: tuple[Finding, ...]) -> InventoryItem:
     found = stack.snapshot.driver
+    if stack.jetson and stack.driver is None:
+        return InventoryItem("driver", "part of JetPack", None, None, _status(told, "driver", None, "ok"))
     level = f" (CUDA {stack.cuda_level})" if stack.cuda_level else ""
     version = f"{stack.driver}{level}" if stack.driver else None
     absent = stack.state("driver") == ABSENT

@@ -265,7 +265,10 @@ class Stack:
         return known
 
     def _state_of_driver(self) -> str:
-        return KNOWN if self.driver else ABSENT if self.snapshot.driver.installed is False else UNKNOWN
+        if self.driver:
+            return KNOWN
+        # A Jetson's driver is part of JetPack and has no number to judge by.
+        return ABSENT if self.jetson or self.snapshot.driver.installed is False else UNKNOWN
 
     def _state_of_gpu(self) -> str:
         if self.snapshot.gpus is None:

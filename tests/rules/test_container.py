@@ -193,3 +193,15 @@ def test_no_driver_of_its_own_is_asked_of_a_jetson() -> None:
         platform=platform, driver=Driver(installed=False), gpus=(orin,), copies=(jetpack,), container=DOCKER
     )
     assert codes(report(snapshot), "CTR", "DRV", "GPU") == {}
+
+
+def test_a_jetson_needs_no_driver_number() -> None:
+    found = declared(
+        os="jetpack-6.2",
+        arch="aarch64",
+        gpus=[{"name": "Jetson Orin Nano"}],
+        tensorrt=[{"version": "10.3.0", "from": "jetpack"}],
+        cuda=[{"version": "12.6", "from": "jetpack"}],
+    )
+    assert found.verdict.value == "ready"
+    assert "driver" not in {item.component for item in found.unknowns}
