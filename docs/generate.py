@@ -55,19 +55,21 @@ def _readme() -> str:
 
 
 def _rules() -> Iterator[tuple[str, str]]:
+    from trtdoctor.matrix import load
     from trtdoctor.ruledoc import as_markdown, sections_of
     from trtdoctor.rules import FAMILIES, RULES
 
+    address = load("packaged").source_url
     lines = ["# Rules", "", NOTE, ""]
     for prefix, title, _ in FAMILIES:
         lines += [f"## {prefix}: {title}", "", "| code | name | worst | what it checks |", "|---|---|---|---|"]
-        for rule in RULES:
+        for rule in sorted(RULES, key=lambda rule: rule.code):
             if rule.code.startswith(prefix):
                 checks = " ".join(sections_of(rule)["What it checks"].split())
                 lines.append(
                     f"| [{rule.code}]({rule.code}.md) | {rule.name} | {rule.severity.value} | {_cell(checks)} |"
                 )
-                yield f"docs/rules/{rule.code}.md", as_markdown(rule)
+                yield f"docs/rules/{rule.code}.md", as_markdown(rule, address)
         lines.append("")
     yield "docs/rules/README.md", "\n".join(lines).rstrip() + "\n"
 

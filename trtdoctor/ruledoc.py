@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import re
+from collections.abc import Callable
 from textwrap import fill, indent
 
 from trtdoctor.rules.base import Rule
@@ -33,16 +35,27 @@ def sections_of(rule: Rule) -> dict[str, str]:
     return {name: inspect.cleandoc("\n".join(lines)).strip() for name, lines in found.items()}
 
 
-def as_text(rule: Rule) -> str:
-    """The page for a terminal, 80 columns wide, with a final newline."""
+def sources_of(rule: Rule, address: Callable[[str], str | None]) -> list[str]:
+    """The sources one by one; an id of the matrix comes with its address, which ``address`` gives."""
+    words = [word.strip().rstrip(".") for word in re.split(r",\s+|\s*\n\s*", sections_of(rule)["Sources"])]
+    found = []
+    for word in filter(None, words):
+        url = address(word)
+        found.append(f"{word}: {url}" if url else word)
+    return found
+
+
+def as_text(rule: Rule, address: Callable[[str], str | None]) -> str:
+    """The page for a terminal, 80 columns wide, with a final newline; ``address`` gives the URL of a source id."""
     lines = [f"{rule.code} {rule.name} ({rule.severity.value})", f"components: {', '.join(rule.components)}", ""]
     for title, body in sections_of(rule).items():
-        lines += [title, indent(_wrapped(body, 76), "  "), ""]
+        text = "\n".join(sources_of(rule, address)) if title == "Sources" else _wrapped(body, 76)
+        lines += [title, indent(text, "  "), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def as_markdown(rule: Rule) -> str:
-    """The page for docs/rules/CODE.md."""
+def as_markdown(rule: Rule, address: Callable[[str], str | None]) -> str:
+    """The page for docs/rules/CODE.md; ``address`` gives the URL of a source id."""
     needs = ", ".join(rule.needs) or "nothing"
     silenced = ", ".join(f"[{code}]({code}.md)" for code in rule.silenced_by) or "none"
     lines = [
@@ -55,7 +68,8 @@ def as_markdown(rule: Rule) -> str:
         "",
     ]
     for title, body in sections_of(rule).items():
-        lines += [f"## {title}", "", body, ""]
+        text = "\n".join(f"- {source}" for source in sources_of(rule, address)) if title == "Sources" else body
+        lines += [f"## {title}", "", text, ""]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from trtdoctor.cli.inputs import load_matrix
+
 
 @click.command("rules")
 @click.argument("code", required=False)
@@ -15,14 +17,14 @@ def command(code: str | None) -> int:
     if code is None:
         for prefix, title, _ in FAMILIES:
             click.echo(f"{prefix}  {title}")
-            for rule in RULES:
+            for rule in sorted(RULES, key=lambda rule: rule.code):
                 if rule.code.startswith(prefix):
                     click.echo(f"  {rule.code}  {rule.severity.value:<8} {rule.name}")
         return 0
     wanted = code.strip()
     for rule in RULES:
         if wanted.upper() == rule.code or wanted.lower() == rule.name:
-            click.echo(as_text(rule), nl=False)
+            click.echo(as_text(rule, load_matrix(None).source_url), nl=False)
             return 0
     import difflib
 
