@@ -17,15 +17,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from trtdoctor.declared import snapshot_of
+from trtdoctor.findings import Finding, Severity
+from trtdoctor.judge import judge
+from trtdoctor.matrix import load
+from trtdoctor.yamlfile import parse
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from trtdoctor.declared import snapshot_of  # noqa: E402
-from trtdoctor.findings import Finding, Severity  # noqa: E402
-from trtdoctor.judge import judge  # noqa: E402
-from trtdoctor.matrix import load  # noqa: E402
-from trtdoctor.yamlfile import parse  # noqa: E402
-
 CASES = ROOT.parent / "shared" / "incidents" / "cases.yaml"
 AS_OF = date(2026, 11, 22)
 CORE = frozenset(

@@ -41,7 +41,6 @@ def measure(commands: dict[str, list[str]], runs: int) -> dict[str, float]:
 
 def judged_per_second(rounds: int = 10, count: int = 100) -> float:
     """Snapshots judged in one process, rules alone: the best of some rounds."""
-    sys.path.insert(0, str(ROOT))
     from trtdoctor.declared import snapshot_of
     from trtdoctor.judge import judge
     from trtdoctor.matrix import load

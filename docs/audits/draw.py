@@ -16,12 +16,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+from trtdoctor.matrix.load import FILES, Matrix, load
+from trtdoctor.matrix.rows import UNKNOWN, Row
+from trtdoctor.matrix.show import values_of
 
-from trtdoctor.matrix.load import FILES, Matrix, load  # noqa: E402
-from trtdoctor.matrix.rows import UNKNOWN, Row  # noqa: E402
-from trtdoctor.matrix.show import values_of  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
 
 LEAST = 2
 """Draws a file gets at least, except ``sources``, when there are enough."""

@@ -33,5 +33,7 @@ def command(directory: str | None, as_of: date | None, format_: str) -> int:
         say_json("lint", directory=place, problems=listed)
     else:
         lines = [f"{item.file}{f':{item.line}' if item.line else ''}: {item.kind}: {item.text}" for item in found]
-        say_lines([*lines, f"{len(found)} problems" if found else f"{place}: nothing to say"])
+        say_lines(
+            [*lines, f"{len(found)} problem{'s' if len(found) > 1 else ''}" if found else f"{place}: nothing to say"]
+        )
     return 1 if found else 0
