@@ -16,6 +16,7 @@ _TELLS_NOTHING = re.compile(
 )
 """Parts of a path that are the same on everybody's machine."""
 _SEPARATORS = re.compile(r"([:;\s])")
+_LOG_SEPARATORS = re.compile(r"([\s'\"`()\[\]{},;:=]+)")
 _PATHS = re.compile(r".*(?:PATH|HOME|ROOT|PREFIX|DIRECTORY|VIRTUAL_ENV|LD_PRELOAD)")
 """Variables whose values are paths, also when there is no slash in them."""
 _DEVICE_LISTS = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_MIG_CONFIG_DEVICES")
@@ -41,19 +42,19 @@ def redact(snapshot: Snapshot) -> Snapshot:
     A private directory becomes ``<dir1>``, ``<dir2>``, …: the same directory always the same word, so that verdicts
     that compare directories stay what they were.
     """
-    known: dict[str, str] = {}
+    result: Snapshot = _Walk().value(snapshot)
+    return replace(result, redacted=True)
 
-    def hide_setting(name: str, value: str) -> str:
-        if name in _DEVICE_LISTS:
-            return _hide_devices(value)
-        parts = _SEPARATORS.split(value)
-        relative = bool(_PATHS.fullmatch(name))
-        parts[::2] = [_hide_one(part, known) if relative or _is_path(part) else part for part in parts[::2]]
-        return "".join(parts)
 
-    def walk(value: Any) -> Any:
+class _Walk:
+    """One walk through a Snapshot; remembers which directory became which word."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, str] = {}
+
+    def value(self, value: Any) -> Any:
         if isinstance(value, tuple):
-            return tuple(walk(item) for item in value)
+            return tuple(self.value(item) for item in value)
         if not hasattr(value, "__dataclass_fields__"):
             return value
         changed: dict[str, Any] = {}
@@ -61,15 +62,24 @@ def redact(snapshot: Snapshot) -> Snapshot:
             current = getattr(value, spec.name)
             private = spec.metadata.get("private")
             if private is None or current is None:
-                changed[spec.name] = walk(current)
+                changed[spec.name] = self.value(current)
             elif private == "setting":
-                changed[spec.name] = hide_setting(value.name, current)
+                changed[spec.name] = self.setting(value.name, current)
+            elif private == "log":
+                changed[spec.name] = self.parts(_LOG_SEPARATORS, current)
             else:
-                changed[spec.name] = _hide_one(current, known) if private == "path" else None
+                changed[spec.name] = _hide_one(current, self.known) if private == "path" else None
         return replace(value, **changed)
 
-    result: Snapshot = walk(snapshot)
-    return replace(result, redacted=True)
+    def setting(self, name: str, value: str) -> str:
+        if name in _DEVICE_LISTS:
+            return _hide_devices(value)
+        return self.parts(_SEPARATORS, value, relative=bool(_PATHS.fullmatch(name)))
+
+    def parts(self, separators: re.Pattern[str], text: str, *, relative: bool = False) -> str:
+        parts = separators.split(text)
+        parts[::2] = [_hide_one(part, self.known) if relative or _is_path(part) else part for part in parts[::2]]
+        return "".join(parts)
 
 
 def _is_path(text: str) -> bool:

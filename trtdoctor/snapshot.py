@@ -32,9 +32,10 @@ class SnapshotError(ValueError):
 
 
 def _private(kind: str) -> Any:
-    """A field that ``--redact`` changes: ``path``, ``setting`` (paths, or names of devices), ``secret`` or ``message``.
+    """A field that ``--redact`` changes, by its kind.
 
-    The last two (the latter is free text) are dropped.
+    ``path``; ``setting``: paths, or names of devices; ``log``: what a library printed, the paths in it; ``secret`` and
+    ``message`` (free text) are dropped.
     """
     return field(default=None, metadata={"private": kind})
 
@@ -191,6 +192,107 @@ class Copy:
     problem: str | None = None
     """Why the file cannot be what its name says: ``not-elf``, ``truncated``, ``broken-link``, ``unreadable``,
     ``foreign-architecture``."""
+    needs_glibc: str | None = None
+    """Highest ``GLIBC_`` symbol version that it asks for, ``2.27``; None when it asks for none, or nobody looked."""
+    needs_glibcxx: str | None = None
+    """Highest ``GLIBCXX_`` symbol version that it asks for, ``3.4.22``."""
+    executable_stack: bool | None = None
+    """Whether its PT_GNU_STACK asks for an executable stack, which glibc 2.41 and later refuse to dlopen."""
+
+
+@record
+class SearchEntry:
+    """One entry of a search path that the environment sets."""
+
+    variable: str = "LD_LIBRARY_PATH"
+    position: int = 0
+    """Place in the variable, from 0."""
+    path: str | None = _private("path")
+    """As it stands there; ``""`` means the current directory to the loader."""
+    state: str = "ok"
+    """``ok``, ``missing``, ``not-a-directory``, ``unreadable``, ``relative`` (depends on the current directory)."""
+    libraries: int | None = None
+    """How many files named like libraries of the stack it holds; None when it could not be listed."""
+
+
+@record
+class Loaded:
+    """One library of the stack in one process, and the step of the loader's search that gave it."""
+
+    library: str = ""
+    """Name without version: ``libcudnn_ops``."""
+    soname: str | None = None
+    """The name that was asked for."""
+    path: str | None = _private("path")
+    """As the loader found it (links not followed)."""
+    realpath: str | None = _private("path")
+    step: str | None = None
+    """``preloaded`` (a package opened it by path before it was asked for), ``path`` (asked for by path), ``rpath``,
+    ``runpath``, ``ld_library_path``, ``ld.so.cache``, ``default``; None when it was only seen, not predicted."""
+    entry: str | None = _private("path")
+    """The search-path entry that led to it, as written: ``$ORIGIN/../nvidia/cudnn/lib``."""
+    needed_by: str | None = _private("path")
+    """The file that asked for it first."""
+    lazy: bool | None = None
+    """True when it is opened only on use (a sub-library, the builder resource), not when its user is loaded."""
+
+
+@record
+class Missing:
+    """One library that a process asks for and does not get."""
+
+    name: str = ""
+    """As asked for, without its directory: a soname."""
+    needed_by: str | None = _private("path")
+    problem: str = "not-found"
+    """``not-found``; or why the file that is found cannot be used: ``not-elf``, ``truncated``, ``unreadable``,
+    ``executable-stack``, ``symbol-version``, ``undefined-symbol``; or ``dependency``: one that it needs itself fails."""
+    detail: str | None = None
+    """For ``symbol-version`` what is lacking (``GLIBC_2.38``), for ``undefined-symbol`` the symbol, for ``dependency``
+    the name of the library that fails."""
+    path: str | None = _private("path")
+    """The file that was found and cannot be used."""
+    swallowed: bool | None = None
+    """True when whoever asked goes on without it and says nothing."""
+    lazy: bool | None = None
+    """True when it is asked for only on use."""
+
+
+@record
+class Loading:
+    """What one importer gets from the dynamic loader: predicted from files alone, or observed in a process."""
+
+    importer: str = ""
+    """``tensorrt``; ``torch, tensorrt`` for several in that order; ``trtexec``; or the name of a file."""
+    kind: str = "import"
+    """``import`` (a Python module), ``program``, ``file`` (dlopen of one file)."""
+    method: str = "predicted"
+    """``predicted`` or ``observed``."""
+    outcome: str = "ok"
+    """``ok``, ``failed`` (an exception, an exit code), ``crashed``, ``timed-out``, ``unknown`` (nobody knows how this
+    importer loads its libraries)."""
+    error: str | None = _private("log")
+    """The last line that the failure printed."""
+    path: str | None = _private("path")
+    """The package's directory, the program, or the file."""
+    owner: str | None = None
+    """``NAME VERSION`` of the distribution or package that brought it."""
+    loaded: tuple[Loaded, ...] = ()
+    missing: tuple[Missing, ...] = ()
+
+
+@record
+class Tool:
+    """A program that people use beside the libraries: ``trtexec``, ``polygraphy``."""
+
+    name: str = ""
+    path: str | None = _private("path")
+    version: str | None = None
+    how: str | None = None
+    """How the version was learnt, in the words of ``Copy.how``."""
+    owner: str | None = None
+    on_path: bool | None = None
+    """Whether PATH leads to it."""
 
 
 @record
@@ -263,6 +365,61 @@ class Engine:
 
 
 @record
+class CanaryStage:
+    """One stage of a canary's life."""
+
+    name: str = ""
+    """``import``, ``builder``, ``network``, ``configuration``, ``build``, ``serialize``, ``header``, ``deserialize``,
+    ``context``, ``run``, ``compare``."""
+    status: str = ""
+    """``passed``, ``failed``, ``skipped``, ``crashed``, ``timed-out``."""
+    seconds: float | None = None
+    detail: str | None = _private("log")
+
+
+@record
+class LogLine:
+    """One line that TensorRT's logger was given."""
+
+    severity: str = ""
+    """``internal-error``, ``error``, ``warning``, ``info``, ``verbose``."""
+    text: str | None = _private("log")
+    stage: str | None = None
+
+
+@record
+class Canary:
+    """A small engine that was really built (and run, where it could be) in a child process."""
+
+    product: str = ""
+    """``tensorrt`` or ``tensorrt-rtx``."""
+    version: str | None = None
+    """Of the TensorRT that built it, by its own word."""
+    outcome: str = ""
+    """``passed``, ``failed``, ``crashed``, ``timed-out``, ``out-of-memory``, ``not-started``."""
+    reason: str | None = None
+    """For ``out-of-memory``: ``host`` or ``device``; for ``crashed`` the signal (``SIGABRT``); for ``not-started``
+    a short word."""
+    network: str | None = None
+    """``built-in`` or ``onnx``."""
+    precision: str | None = None
+    """What was asked for: ``fp32``, ``fp16``, …"""
+    precision_used: tuple[str, ...] = ()
+    """What the engine's layers were given, as far as the engine inspector says so."""
+    device: int | None = None
+    stages: tuple[CanaryStage, ...] = ()
+    log: tuple[LogLine, ...] = ()
+    error: float | None = None
+    """Largest relative difference from the reference that was computed without TensorRT."""
+    tolerance: float | None = None
+    engine_bytes: int | None = None
+    taken: str | None = None
+    """ISO date of the run."""
+    remembered: bool | None = None
+    """True when this is an earlier pass whose circumstances have not changed since."""
+
+
+@record
 class Setting:
     """One environment variable of the allow-list."""
 
@@ -303,6 +460,10 @@ class Snapshot:
     packages: tuple[Package, ...] = ()
     settings: tuple[Setting, ...] = ()
     engines: tuple[Engine, ...] = ()
+    search_entries: tuple[SearchEntry, ...] = ()
+    loadings: tuple[Loading, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    canaries: tuple[Canary, ...] = ()
     wants: tuple[str, ...] = ()
     searched: tuple[str, ...] = ()
     """Components that were looked for everywhere, so that their absence is a fact: ``tensorrt``, ``cudnn``, …"""
@@ -403,6 +564,7 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
 _KINDS: tuple[type[Any], ...] = (
     *(Platform, Container, Driver, DeviceNode, GpuProcess, Gpu, Copy, Toolkit, Distribution, Interpreter),
     *(Package, Engine, Setting, ProbeOutcome),
+    *(SearchEntry, Loaded, Missing, Loading, Tool, CanaryStage, LogLine, Canary),
 )
 for _kind in _KINDS:
     _READERS[_kind.__name__] = _nested(_kind)
