@@ -204,7 +204,7 @@ def _schema_of(kind: type, name: str, title: str) -> dict[str, Any]:
     definitions: dict[str, Any] = {}
     body = _object(kind, definitions)
     body["properties"] = {"schema": {"const": name}, **body["properties"]}
-    body["required"] = ["schema", *body["required"]]
+    body["required"] = ["schema", *body.get("required", ())]
     definitions.pop(kind.__name__, None)
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": name, "title": title}
     return {**head, **body, "$defs": dict(sorted(definitions.items()))}
@@ -217,12 +217,10 @@ def _object(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
         properties[name] = _type(spec.type, inspect.getmodule(kind), definitions)
         if name in docs and "$ref" not in properties[name]:
             properties[name]["description"] = docs[name]
-    return {
-        "type": "object",
-        "description": " ".join((inspect.getdoc(kind) or "").split("\n\n")[0].split()),
-        "properties": properties,
-        "required": list(properties),
-    }
+    head = {"type": "object", "description": " ".join((inspect.getdoc(kind) or "").split("\n\n")[0].split())}
+    if kind.__module__ == "trtdoctor.snapshot":
+        return {**head, "properties": properties}  # one taken by an older program lacks the newer fields
+    return {**head, "properties": properties, "required": list(properties)}
 
 
 def _type(annotation: str, module: Any, definitions: dict[str, Any]) -> dict[str, Any]:

@@ -246,7 +246,7 @@ class Missing:
     needed_by: str | None = _private("path")
     problem: str = "not-found"
     """``not-found``; or why the file that is found cannot be used: ``not-elf``, ``truncated``, ``unreadable``,
-    ``executable-stack``, ``symbol-version``, ``undefined-symbol``; or ``dependency``: one that it needs itself fails."""
+    ``executable-stack``, ``symbol-version``, ``undefined-symbol``; or ``dependency``: one that it needs fails."""
     detail: str | None = None
     """For ``symbol-version`` what is lacking (``GLIBC_2.38``), for ``undefined-symbol`` the symbol, for ``dependency``
     the name of the library that fails."""
