@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trtdoctor.probes.ldcache import entries
+from trtdoctor.probes.ldcache import Entry, entries, libraries
 
 CACHE = Path("/etc/ld.so.cache")
 ORDER = "<" if sys.byteorder == "little" else ">"
@@ -41,6 +41,20 @@ def built(libraries: list[tuple[str, str]], *, new: bool, offset: int = 0) -> by
 @pytest.mark.parametrize("new", [True, False])
 def test_each_form(new: bool) -> None:
     assert entries(built(LIBRARIES, new=new)) == LIBRARIES
+
+
+def test_what_the_loader_chooses_by() -> None:
+    """Flags and capabilities: none, a named subdirectory, one of the old numbers."""
+    rows = (("/lib/a.so", 0), ("/lib/glibc-hwcaps/x86-64-v3/a.so", 1 << 62 | 1 << 34), ("/lib/haswell/a.so", 1 << 52))
+    content = bytearray(built([("a.so", path) for path, _ in rows], new=True))
+    for number, (_, hwcap) in enumerate(rows):
+        struct.pack_into(ORDER + "Q", content, 48 + 24 * number + 16, hwcap)
+    assert libraries(bytes(content)) == [
+        Entry("a.so", "/lib/a.so", 0x303, ""),
+        Entry("a.so", "/lib/glibc-hwcaps/x86-64-v3/a.so", 0x303, "x86-64-v3"),
+        Entry("a.so", "/lib/haswell/a.so", 0x303, None),
+    ]
+    assert libraries(built(LIBRARIES, new=False)) == [Entry(*item, 0x303, "") for item in LIBRARIES]
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -332,3 +333,30 @@ def test_this_machine_is_looked_through_without_complaint() -> None:
     found = probed.probe(context(Path("/"), {"VIRTUAL_ENV": "", "PATH": os.defpath}))
     assert found.searched == probed.COMPONENTS
     assert [item for item in found.copies if not item.realpath or not os.path.isfile(item.realpath)] == []
+
+
+@pytest.mark.skipif(not shutil.which("gcc"), reason="no gcc to link with symbol versions")
+def test_what_a_file_asks_of_glibc_and_of_the_stack(tmp_path: Path) -> None:
+    script = tmp_path / "map"
+    script.write_text("GLIBC_2.2.5 { global: a; };\nGLIBC_2.17 { global: b; };\nGLIBC_PRIVATE { global: c; };\n")
+    other = tmp_path / "map2"
+    other.write_text("GLIBCXX_3.4.9 { global: d; };\nGLIBCXX_3.4.22 { global: e; };\n")
+    code = {"libc.so.6": "int a, b, c;", "libstdc++.so.6": "int d, e;"}
+    for (name, text), versions in zip(code.items(), (script, other), strict=True):
+        link(tmp_path / name, text, f"-Wl,-soname,{name},--version-script={versions}")
+    text = "extern int a, b, c, d, e; int f(void) { return a + b + c + d + e; }"
+    link(tmp_path / "libnvinfer.so.10", text, *(str(tmp_path / name) for name in code), "-Wl,-z,execstack")
+    link(tmp_path / "libnvinfer_plugin.so.10", "int g;")
+    files = {
+        f"{LIB}/{name}": (tmp_path / name).read_bytes() for name in ("libnvinfer.so.10", "libnvinfer_plugin.so.10")
+    }
+    found = {
+        copy.name: (copy.needs_glibc, copy.needs_glibcxx, copy.executable_stack)
+        for copy in probe(tmp_path / "root", files).copies
+    }
+    assert found == {"libnvinfer": ("2.17", "3.4.22", True), "libnvinfer_plugin": (None, None, False)}
+
+
+def link(output: Path, code: str, *options: str) -> None:
+    command = ["gcc", "-shared", "-fPIC", "-nostdlib", "-x", "c", "-", "-x", "none", "-o", str(output), *options]
+    subprocess.run(command, input=code, text=True, check=True)

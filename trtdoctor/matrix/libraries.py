@@ -128,3 +128,17 @@ def _stem(name: str) -> str:
     match = _STEM.match(name)
     head = match.group() if match else ""
     return head[:8]
+
+
+def owner_of_symbol(matrix: Matrix, symbol: str) -> str | None:
+    """The component that a dynamic symbol belongs to, by its (mangled) name; None when nothing says so."""
+    for row in matrix.rows("libraries", "symbols"):
+        if any(part in symbol for part in row.get("contains").value):
+            return row.text("component")
+    return None
+
+
+def from_host(matrix: Matrix, filename: str) -> str | None:
+    """``jetpack`` for a library that a Jetson's images get from the host; None for any other."""
+    row = next((item for item in matrix.rows("libraries", "host_libraries") if item.key == filename), None)
+    return row.text("component") if row else None

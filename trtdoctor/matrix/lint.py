@@ -70,6 +70,8 @@ def lint(directory: str, today: date) -> list[Problem]:
             found += _rows(name, table, rows)
     found += _ranges(data)
     found += _relations(data)
+    found += _failures(_list(data, "failures", "failures"))
+    found += _loading(data)
     return _bounded(found)
 
 
@@ -325,6 +327,81 @@ def _without_row(name: str, where: str, value: Any, toolkits: set[str]) -> Itera
 def _before(version: str, toolkits: set[str]) -> bool:
     """Whether a CUDA is older than where cuda.yaml begins."""
     return Version.parse(version).parts < min(Version.parse(item).parts for item in toolkits)
+
+
+_UNBOUNDED = re.compile(r"(?:\\[wWsSD]|(?<!\\)\.|(?<!\\)\])[*+]")
+"""A repetition without a bound of what matches nearly everything: a long line could hold the search up."""
+
+
+def _failures(rows: list[dict[str, Any]]) -> Iterator[Problem]:
+    """Patterns that are no regular expressions, may take forever, or do not match their own samples."""
+    for row in rows:
+        where = f"failures {row.get('id')}"
+        patterns = []
+        for text in map(str, row.get("patterns") or ()):
+            try:
+                patterns.append(re.compile(text))
+            except re.error as error:
+                yield Problem("failures.yaml", "row", f"{where}: {text[:60]!r} is no regular expression: {error}")
+            if _UNBOUNDED.search(text):
+                yield Problem("failures.yaml", "row", f"{where}: {text[:60]!r} repeats without a bound")
+        for sample in map(str, row.get("samples") or ()):
+            if not any(pattern.search(sample) for pattern in patterns):
+                yield Problem("failures.yaml", "row", f"{where}: no pattern matches the sample {sample[:60]!r}")
+
+
+def _loading(data: dict[str, dict[str, Any]]) -> Iterator[Problem]:
+    """Modules, libraries and placeholders of loading.yaml that nothing knows."""
+    rows = _list(data, "loading", "modules")
+    modules = {str(row.get("module")) for row in rows}
+    libraries = {str(row.get("name")) for row in _list(data, "libraries", "libraries")}
+    for row in rows:
+        where = f"modules {row.get('id')}"
+        steps = row.get("steps")
+        named = [step.get("import") for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+        for name in (*named, row.get("part_of")):
+            if name is not None and name not in modules:
+                yield Problem("loading.yaml", "relation", f"{where}: {name} is no module of this file")
+        yield from _placeholders(where, [row.get("recognised_by"), steps, row.get("preload"), row.get("cuda")], _PATHS)
+        cuda = row.get("cuda")
+        if isinstance(cuda, dict) and not _groups(str(cuda.get("pattern"))):
+            yield Problem("loading.yaml", "row", f"{where}: cuda: pattern is no regular expression with one group")
+    for row in _list(data, "loading", "opens"):
+        where = f"opens {row.get('id')}"
+        if libraries and row.get("library") not in libraries:
+            yield Problem("loading.yaml", "relation", f"{where}: {row.get('library')} has no row in libraries.yaml")
+        yield from _placeholders(where, row.get("names"), _NAMES)
+    for row in _list(data, "loading", "programs"):
+        yield from _placeholders(f"programs {row.get('id')}", row.get("names"), frozenset({"major"}))
+
+
+_PATHS = frozenset({"package", "real", "search", "folder", "cuda"})
+_NAMES = frozenset({"full", "minor", "major", "number"})
+
+
+def _placeholders(where: str, value: Any, known: frozenset[str]) -> Iterator[Problem]:
+    found = {match for text in _texts(value) for match in re.findall(r"\{(\w+)(?::[\w-]+)?\}", text)}
+    for name in sorted(found - known):
+        yield Problem("loading.yaml", "row", f"{where}: nothing fills {{{name}}}")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if key != "pattern":
+                yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def _groups(pattern: str) -> bool:
+    try:
+        return re.compile(pattern).groups == 1
+    except re.error:
+        return False
 
 
 # -- walking -----------------------------------------------------------------------------------------------------------

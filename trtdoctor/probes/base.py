@@ -12,7 +12,6 @@ from dataclasses import field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trtdoctor.probes.files import read_regular
 from trtdoctor.record import record
 from trtdoctor.snapshot import Snapshot
 
@@ -54,14 +53,22 @@ class ProbeContext:
     """``matrix.distributions.identify`` bound to the matrix: distribution name to what it is, or None."""
     python: str | None = None
     """Path of the interpreter that the user named."""
+    loading: Callable[[], Any] | None = None
+    """``matrix.loading.table`` bound to the matrix: what importers open; None when nobody asks for that."""
+    importers: tuple[str, ...] | None = None
+    """What the user wants to know the libraries of (words of ``--for``); None for all that are known."""
+    symbols: bool = False
+    """Whether undefined symbols are looked for, too."""
 
     def path(self, absolute: str) -> Path:
         """``absolute`` below the root."""
         return self.root / absolute.lstrip("/")
 
     def read(self, absolute: str, longest: int = 65536) -> str | None:
-        """The beginning of a text file below the root; None when it cannot be read."""
-        found = read_regular(self.path(absolute), longest)
+        """The beginning of a text file below the root, links followed inside of it; None when it cannot be read."""
+        from trtdoctor.probes.searchpaths import read_bytes
+
+        found = read_bytes(self, absolute, longest)
         return None if found is None else found.decode("utf-8", "replace")
 
 
@@ -141,8 +148,8 @@ _collections: set[Children] = set()
 _current = threading.local()
 
 
-def adopt(children: Children) -> None:
-    """Count what this thread starts from now on among ``children``."""
+def adopt(children: Children | None) -> None:
+    """Count what this thread starts from now on among ``children``; None for nobody's."""
     _current.children = children
 
 

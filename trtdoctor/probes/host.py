@@ -13,6 +13,7 @@ from pathlib import Path
 from trtdoctor.probes.base import ProbeContext
 from trtdoctor.probes.container import container
 from trtdoctor.probes.files import read_regular
+from trtdoctor.probes.searchpaths import host, read_bytes
 from trtdoctor.snapshot import Platform, Setting, Snapshot
 from trtdoctor.text import clean
 
@@ -152,7 +153,7 @@ def _libc(context: ProbeContext, live: bool) -> tuple[str | None, str | None]:
         if name == "glibc" and version:
             return "glibc", version
     for place in _LIBC_FILES:
-        path = context.root / place
+        path = Path(host(context, f"/{place}"))
         if path.is_file():
             return "glibc", _glibc_of(path)
     if any((context.root / "lib").glob("ld-musl-*.so.1")):
@@ -203,7 +204,7 @@ def _numbers(version: str | None) -> str | None:
 
 def _dpkg_versions(context: ProbeContext, names: tuple[bytes, ...]) -> dict[bytes, str]:
     """Versions of a few installed packages, from dpkg's status file."""
-    content = b"\n" + (read_regular(context.path("/var/lib/dpkg/status"), 64 * 1024 * 1024) or b"")
+    content = b"\n" + (read_bytes(context, "/var/lib/dpkg/status", 64 * 1024 * 1024) or b"")
     found: dict[bytes, str] = {}
     for name in names:
         at = content.find(b"\nPackage: " + name + b"\n")

@@ -265,6 +265,9 @@ class _Maker:
             product=self._product(item, spec),
             found_by=tuple(item.found_by),
             problem=problem,
+            needs_glibc=_highest(head, "GLIBC_"),
+            needs_glibcxx=_highest(head, "GLIBCXX_"),
+            executable_stack=head.executable_stack if head else None,
         )
 
     def _head(self, path: str) -> tuple[elf.Elf | None, str | None]:
@@ -353,6 +356,16 @@ class _Maker:
             return None
         name, version = found
         return _Owner(f"{name} {version}", version, "package", "conda", None)
+
+
+def _highest(head: elf.Elf | None, family: str) -> str | None:
+    """The highest symbol version of one family (``GLIBC_``) that a file asks for: ``2.27``."""
+    if head is None:
+        return None
+    wanted = [version for _, versions in head.versions_needed for version in versions]
+    said = [version.removeprefix(family) for version in wanted if version.startswith(family)]
+    versions = [found for found in map(Version.maybe, said) if found is not None]
+    return str(max(versions, key=lambda version: version.parts)) if versions else None
 
 
 def _machine(context: ProbeContext) -> str | None:
