@@ -59,6 +59,8 @@ class Environment:
     """More than 300 MB of downloads, as pytest's marker of that name means it."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Environment variables for pip."""
+    recorded: bool = True
+    """Whether ``tests/data/snapshots`` holds what the probes saw in it."""
 
 
 def _import(module: str) -> Probe:
@@ -210,6 +212,50 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         ),
     ),
     Environment(
+        name="lean-cu12",
+        purpose="the lean runtime for CUDA 12",
+        python="3.12",
+        steps=(
+            (
+                "tensorrt-lean-cu12==11.4.0.106",
+                "tensorrt-lean-cu12-bindings==11.4.0.106",
+                "tensorrt-lean-cu12-libs==11.4.0.106",
+            ),
+        ),
+        probes=(_import("tensorrt_lean"), _mapped("tensorrt_lean")),
+        recorded=False,
+    ),
+    Environment(
+        name="lean-cu13-older",
+        purpose="an older lean runtime of the same soname, for search paths that lead to two",
+        python="3.12",
+        steps=(
+            (
+                "tensorrt-lean-cu13==11.3.0.99",
+                "tensorrt-lean-cu13-bindings==11.3.0.99",
+                "tensorrt-lean-cu13-libs==11.3.0.99",
+            ),
+        ),
+        probes=(_import("tensorrt_lean"), _mapped("tensorrt_lean")),
+        recorded=False,
+    ),
+    Environment(
+        name="cudart-12.4",
+        purpose="one CUDA runtime",
+        python="3.12",
+        steps=(("nvidia-cuda-runtime-cu12==12.4.127",),),
+        probes=(),
+        recorded=False,
+    ),
+    Environment(
+        name="cudart-12.9",
+        purpose="another CUDA runtime of the same soname",
+        python="3.12",
+        steps=(("nvidia-cuda-runtime-cu12==12.9.79",),),
+        probes=(),
+        recorded=False,
+    ),
+    Environment(
         name="bindings-only",
         purpose="the bindings alone: no libraries and no module named tensorrt",
         python="3.12",
@@ -301,6 +347,63 @@ ENVIRONMENTS: tuple[Environment, ...] = (
             ),
         ),
         probes=(*_TENSORRT, _mapped("tensorrt"), NATIVE_VERSIONS, CUDNN_VERSION),
+        heavy=True,
+    ),
+    Environment(
+        name="trt853-without-cudnn",
+        purpose="TensorRT 8.5.3.1 without any cuDNN: the import stops at libcudnn.so.8",
+        python="3.10",
+        steps=(("tensorrt==8.5.3.1", "nvidia-cuda-runtime-cu11==11.8.89", "nvidia-cublas-cu11==11.11.3.6"),),
+        probes=(_import("tensorrt"),),
+        heavy=True,
+        recorded=False,
+    ),
+    Environment(
+        name="ort",
+        purpose="onnxruntime-gpu with CUDA 13 and cuDNN 9, and no TensorRT for its provider",
+        python="3.12",
+        steps=(
+            (
+                *("onnxruntime-gpu==1.31.1", "flatbuffers==25.12.19", "numpy==2.5.5", "packaging==26.3"),
+                *("protobuf==7.36.2", "nvidia-cublas==13.10.0.20", "nvidia-cuda-nvrtc==13.5.37"),
+                *("nvidia-cuda-runtime==13.5.37", "nvidia-cudnn-cu13==9.28.1.4", "nvidia-cufft==12.5.0.14"),
+                *("nvidia-curand==10.4.5.25", "nvidia-nvjitlink==13.5.37"),
+            ),
+        ),
+        probes=(_import("onnxruntime"), _mapped("onnxruntime")),
+        heavy=True,
+    ),
+    Environment(
+        name="torch",
+        purpose="PyTorch 2.7.1 with the CUDA 12.6 and cuDNN 9.5 wheels that it pins",
+        python="3.12",
+        steps=(
+            (
+                *("torch==2.7.1", "filelock==4.2.11", "fsspec==2026.9.0", "jinja2==3.1.6", "markupsafe==3.0.4"),
+                *("mpmath==1.3.0", "networkx==3.7", "numpy==2.5.5", "setuptools==84.2.1", "sympy==1.14.0"),
+                *("triton==3.3.1", "typing-extensions==4.16.0", "nvidia-cublas-cu12==12.6.4.1"),
+                *("nvidia-cuda-cupti-cu12==12.6.80", "nvidia-cuda-nvrtc-cu12==12.6.77"),
+                *("nvidia-cuda-runtime-cu12==12.6.77", "nvidia-cudnn-cu12==9.5.1.17", "nvidia-cufft-cu12==11.3.0.4"),
+                *("nvidia-cufile-cu12==1.11.1.6", "nvidia-curand-cu12==10.3.7.77", "nvidia-cusolver-cu12==11.7.1.2"),
+                *("nvidia-cusparse-cu12==12.5.4.2", "nvidia-cusparselt-cu12==0.6.3", "nvidia-nccl-cu12==2.26.2"),
+                *("nvidia-nvjitlink-cu12==12.6.85", "nvidia-nvtx-cu12==12.6.77"),
+            ),
+        ),
+        probes=(_import("torch"), _mapped("torch")),
+        heavy=True,
+    ),
+    Environment(
+        name="torch113",
+        purpose="PyTorch 1.13.1, whose cuDNN 8.5 TensorRT 8.5.3.1 beside it gets, too",
+        python="3.10",
+        steps=(
+            (
+                *("torch==1.13.1", "tensorrt==8.5.3.1", "numpy==1.26.4", "typing-extensions==4.16.0"),
+                *("nvidia-cublas-cu11==11.10.3.66", "nvidia-cuda-nvrtc-cu11==11.7.99"),
+                *("nvidia-cuda-runtime-cu11==11.7.99", "nvidia-cudnn-cu11==8.5.0.96"),
+            ),
+        ),
+        probes=(_import("tensorrt"), _import("torch"), _mapped("torch"), _mapped("tensorrt")),
         heavy=True,
     ),
 )
