@@ -24,6 +24,8 @@ class Issue:
     severity: str
     judged: bool
     """Whether a rule of its own speaks for it."""
+    decided_by: str | None
+    """The fact of a library file (``executable_stack``) that decides where the file was read."""
 
 
 def issues_of(context: Context, version: Version) -> list[Issue]:
@@ -47,6 +49,7 @@ def _issue(row: Row) -> Issue:
         row.text("stage") == "install",
         row.text("severity") or "info",
         row.text("judged_by") is not None,
+        row.text("decided_by"),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from trtdoctor.findings import FoundFact, Remedy, Severity
 from trtdoctor.matrix import Fact
 from trtdoctor.rules.base import MAX_TITLE, Context, Problem, rule
+from trtdoctor.rules.loadings import folder, identify, who_gets
 from trtdoctor.rules.releases import (
     joined,
     label,
@@ -154,7 +155,13 @@ def _differs(found: Version | None, main: Version) -> bool:
     return found is not None and Version.parse(found.short(3)).same_as(main) is Answer.NO
 
 
-@rule("TRT110", "several-releases", severity=Severity.WARNING, components=("tensorrt", "loader"))
+@rule(
+    "TRT110",
+    "several-releases",
+    severity=Severity.WARNING,
+    components=("tensorrt", "loader"),
+    silenced_by=("LDR101",),
+)
 def several_releases(context: Context) -> Iterable[Problem]:
     """Several TensorRT releases are there, and nothing says which of them a process loads.
 
@@ -174,14 +181,16 @@ def several_releases(context: Context) -> Iterable[Problem]:
     if len(wheels) + len(system) < 2 or len(_distinct(items)) < 2:
         return
     apart = len(wheels) <= 1 and len(system) <= 1
+    known = who_gets(context, "libnvinfer")  # then nothing is left to chance, and family LDR judges it
     shown = f"TensorRT is there in several releases: {joined(list(dict.fromkeys(_placed(item) for item in items)))}"
     short = f"TensorRT is there in several releases: {joined([str(found) for found in _distinct(items)])}"
     yield Problem(
-        Severity.INFO if apart else Severity.WARNING,
+        Severity.INFO if apart or known else Severity.WARNING,
         shown if len(shown) <= MAX_TITLE else short,
         breaks="Python uses the wheel, other programs the system's; engines of one do not load in the other."
         if apart
         else "Which one is loaded depends on search paths; engines and bindings of one do not fit the other.",
+        detail=known,
         facts=tuple(item.found() for item in items),
         components=("tensorrt",) if apart else ("tensorrt", "loader"),
         remedy=Remedy("tensorrt", "choose", None, "Keep one release, or put its directory first for each program."),
@@ -236,6 +245,16 @@ def broken_file(context: Context) -> Iterable[Problem]:
     if not broken:
         return
     whole = bool(context.stack.of("tensorrt"))
+    if whole:  # LDR205 speaks for a file at which the loader's search was seen to end
+        ends = {
+            (folder(item.path), spec.name)
+            for loading in context.snapshot.loadings
+            for item in loading.missing
+            if item.path and not item.swallowed and (spec := identify(context.matrix, item.name)) is not None
+        }
+        broken = [copy for copy in broken if (folder(copy.path), copy.name) not in ends]
+    if not broken:
+        return
     first = broken[0]
     more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
     name = (first.path or first.name or "a file").rpartition("/")[2]

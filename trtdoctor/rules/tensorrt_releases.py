@@ -70,6 +70,8 @@ def _bites(context: Context, item: Installation, issue: Issue) -> bool:
     """Whether an issue for which no other rule speaks surely concerns this installation."""
     if issue.judged or (issue.at_install and item.directory):
         return False  # it was installed all the same
+    if issue.decided_by == "executable_stack" and any(copy.executable_stack is not None for copy in item.copies):
+        return False  # LDR207 speaks: the files were read
     flavours = frozenset({item.flavour} if item.flavour else {flavour for _, flavour in candidates(context, item)})
     places = platforms_of(context.stack)
     found = concerns(context, issue, by_pip=item.origin == "pip", platforms=places, flavours=flavours)
