@@ -40,6 +40,25 @@ EXPECTED: dict[str, tuple[str, ...]] = {
     "h200-trt853": ("TRT601",),
     # The same before cuDNN's sub-libraries were copied: a build with cuDNN tactics aborts. Another major is whole.
     "h200-trt853-no-sublibraries": ("DNN106", "TRT601"),
+    # The same machine with what the loader really gave: NVRTC 13 of the system in a process of TensorRT for CUDA 11.
+    "h200-trt853-observed": ("LDR104", "TOL101", "TRT601"),
+    # Two cuDNN and two CUDA runtimes: who gets which is told, and nothing of it is an error.
+    "h200-observed": ("LDR106", "LDR106", "TRT101"),
+    # Canaries, made by tests/tools/canary_runs.py on the H200. TensorRT 8.5.3.1 took FP32 where FP16 was allowed.
+    "canary-trt853": ("LDR104", "TOL101", "TRT601"),
+    "canary-trt853-fp16": ("CAN106", "LDR104", "TOL101", "TRT601"),
+    "canary-trt853-int8": ("LDR104", "TOL101", "TRT601"),
+    "canary-trt853-batch": ("LDR104", "TOL101", "TRT601"),
+    "canary-trt853-onnx": ("CAN106", "LDR104", "TOL101", "TRT601"),
+    "canary-trt853-fp16-not-taken": ("CAN106", "LDR104", "TOL101", "TRT601"),
+    # The child really aborted in the build: it confirms what the rule said before, in one finding.
+    "canary-trt853-no-sublibraries": ("DNN106", "LDR104", "TOL101", "TRT601"),
+    "canary-trt853-no-sublibraries-alone": ("DNN106", "LDR104", "TOL101", "TRT601"),
+    "canary-trt853-cudnn9": ("DNN102", "TOL101", "TRT601"),
+    "canary-trt853-no-gpu": ("CAN101", "LDR104", "TOL101", "TRT601"),
+    # Compute capability 9.0 is not served by TensorRT for RTX; forced, the build passes and the engine is refused.
+    "canary-rtx-unserved": ("GPU205",),
+    "canary-rtx-unserved-forced": ("GPU205",),
     # The lean runtime alone cannot build engines.
     "lean-cu13": ("CTR101", "TRT105"),
     "no-gpu": ("CTR101", "TRT101"),
