@@ -1,0 +1,130 @@
+"""``trtdoctor lint-deps``."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+import click
+
+from trtdoctor.cli.inputs import goal_words, load_matrix, parse_date, split_codes
+from trtdoctor.cli.matrix_options import format_option, which_matrix
+from trtdoctor.cli.output import deliver
+from trtdoctor.findings import Report
+
+FORMATS = ("table", "json")
+_PYTHON = re.compile(r"3\.\d{1,2}(?:\.\d{1,3})?")
+_PLATFORMS = ("linux-x86_64", "linux-aarch64", "windows-x86_64", "windows-arm64")
+
+
+def _python_version(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not _PYTHON.fullmatch(value):
+        raise click.BadParameter(f"{value!r} is no Python version such as 3.10")
+    return value
+
+
+@click.command(
+    "lint-deps",
+    epilog="""\b
+Exit codes: 0 fine, or nothing of the stack is named; 1 findings at or over --fail-on; 2 a file cannot be read.
+Examples:
+  trtdoctor lint-deps requirements.txt
+  trtdoctor lint-deps Dockerfile --gpu "NVIDIA L4" --driver 550.54.14
+  trtdoctor lint-deps uv.lock --extra cu12 --python-version 3.11
+  trtdoctor lint-deps Dockerfile constraints.txt --format json""",
+)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--python-version",
+    callback=_python_version,
+    metavar="X.Y",
+    help="The Python that it is for; else as the files say.",
+)
+@click.option(
+    "--platform", type=click.Choice(_PLATFORMS), default="linux-x86_64", show_default=True, help="What it is for."
+)
+@click.option("--extra", "extras", multiple=True, metavar="NAME", help="An extra that is installed (repeatable).")
+@click.option("--group", "groups", multiple=True, metavar="NAME", help="A dependency group as well (repeatable).")
+@click.option("--target", "stage", metavar="STAGE", help="The stage of a Dockerfile; default the last.")
+@click.option("--gpu", "gpus", multiple=True, metavar="NAME", help="The GPU that it is to run on (repeatable).")
+@click.option("--driver", metavar="VERSION", help="The driver that it is to run on.")
+@click.option("--goal", multiple=True, metavar="WORD", help="What it is for: run, build, fp8, … Default run, python.")
+@which_matrix
+@format_option(*FORMATS)
+@click.option(
+    "-o", "--output", "outputs", multiple=True, metavar="[FORMAT:]FILE", help="Write to a file as well (repeatable)."
+)
+@click.option(
+    "--fail-on", type=click.Choice(("error", "warning", "unknown", "never")), default="error", show_default=True
+)
+@click.option("--as-of", callback=parse_date, metavar="DATE", help="Judge as on this day (for end-of-life dates).")
+@click.option("--select", multiple=True, metavar="CODES", callback=split_codes, help="Only these codes or prefixes.")
+@click.option(
+    "--ignore", multiple=True, metavar="CODES", callback=split_codes, help="Leave these codes or prefixes out."
+)
+@click.option("-v", "--verbose", is_flag=True, help="Show sources, and what was read, too.")
+def command(
+    files: tuple[str, ...],
+    python_version: str | None,
+    platform: str,
+    extras: tuple[str, ...],
+    groups: tuple[str, ...],
+    stage: str | None,
+    gpus: tuple[str, ...],
+    driver: str | None,
+    goal: tuple[str, ...],
+    matrix_directory: str | None,
+    overlays: tuple[str, ...],
+    format_: str,
+    outputs: tuple[str, ...],
+    fail_on: str,
+    as_of: date | None,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    verbose: bool,
+) -> int:
+    """Judge what dependency files name, before anything is installed.
+
+    Reads requirements and constraint files, pyproject.toml, uv.lock, poetry.lock, environment.yml of conda and
+    Dockerfiles; all FILEs together are one environment. Nothing is run, installed or fetched.
+    """
+    matrix = load_matrix(matrix_directory, overlays)
+    words = goal_words(goal, matrix) if goal else ()
+    from trtdoctor.declared import DeclarationError
+    from trtdoctor.lint_deps import lint
+    from trtdoctor.requirements import FileError, Target
+
+    try:
+        found = lint(
+            files,
+            matrix,
+            target=Target(platform, python_version, extras=extras, groups=groups),
+            as_of=as_of or date.today(),
+            stage=stage,
+            gpus=gpus,
+            driver=driver,
+            goal=words,
+            select=select,
+            ignore=ignore,
+        )
+    except (FileError, DeclarationError) as error:
+        raise click.ClickException(str(error)) from None
+    if not found.relevant and not found.report.findings:
+        _say_nothing(found.report, format_, outputs)
+        return 0
+    from trtdoctor.render import render
+
+    deliver(lambda kind, color: render(found.report, kind, verbose=verbose, color=color), format_, outputs, FORMATS)
+    return 1 if found.report.fails(fail_on) else 0
+
+
+def _say_nothing(report: Report, format_: str, outputs: tuple[str, ...]) -> None:
+    """A file without anything of the stack: a sentence; in JSON the report, which is empty."""
+    from trtdoctor.render import render
+    from trtdoctor.text import harmless
+
+    skipped = [probe.detail for probe in report.snapshot.probes if probe.outcome != "ok" and probe.detail]
+    unjudged = [f"{item.component}: {item.why}" for item in report.unknowns]
+    lines = ["nothing of the stack is named here", *skipped, *unjudged]
+    text = "\n".join(map(harmless, lines)) + "\n"
+    deliver(lambda kind, _: render(report, kind) if kind == "json" else text, format_, outputs, FORMATS)
