@@ -176,7 +176,8 @@ def _cell(text: str) -> str:
 
 
 def _schemas() -> Iterator[tuple[str, str]]:
-    from trtdoctor import findings, snapshot
+    from trtdoctor import findings, resolution, snapshot
+    from trtdoctor.canary import report as canary
 
     snapshot_schema = _schema_of(snapshot.Snapshot, snapshot.SCHEMA, "Every fact about one environment")
     report_schema = _schema_of(findings.Report, findings.SCHEMA, "What trtdoctor says about one environment")
@@ -194,7 +195,21 @@ def _schemas() -> Iterator[tuple[str, str]]:
     definitions["Snapshot"] = {
         key: value for key, value in snapshot_schema.items() if key not in ("$schema", "$id", "$defs")
     }
-    for name, schema in (("report", report_schema), ("snapshot", snapshot_schema)):
+    libs_schema = _schema_of(resolution.Libs, resolution.SCHEMA, "Who gets which NVIDIA library in one environment")
+    properties = libs_schema["properties"]
+    properties["counts"] = report_schema["properties"]["counts"]
+    properties["interpreter"] = report_schema["properties"]["interpreter"]
+    libs_schema["required"].append("counts")
+    libs_schema["$defs"]["Remedy"] = definitions["Remedy"]
+    canary_schema = _schema_of(canary.CanaryReport, canary.SCHEMA, "How a small engine was built and run")
+    flat = canary_schema["$defs"].pop("Canary")["properties"]  # its fields stand beside the others
+    del canary_schema["properties"]["canary"]
+    canary_schema["properties"] = {"schema": {"const": canary.SCHEMA}, **flat, **canary_schema["properties"]}
+    canary_schema["required"] = ["schema", *flat, *(key for key in canary_schema["required"][1:] if key != "canary")]
+    canary_schema["properties"]["interpreter"] = report_schema["properties"]["interpreter"]
+    canary_schema["$defs"]["Remedy"] = definitions["Remedy"]
+    schemas = {"report": report_schema, "snapshot": snapshot_schema, "libs": libs_schema, "canary": canary_schema}
+    for name, schema in schemas.items():
         text = json.dumps(schema, indent=1) + "\n"
         yield f"trtdoctor/schemas/{name}.schema.json", text
         yield f"docs/schemas/{name}.schema.json", text
@@ -214,6 +229,8 @@ def _object(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     docs = _attribute_docs(kind)
     properties: dict[str, Any] = {}
     for name, spec in kind.__dataclass_fields__.items():
+        if spec.metadata.get("json") is False:
+            continue  # no part of the JSON form
         properties[name] = _type(spec.type, inspect.getmodule(kind), definitions)
         if name in docs and "$ref" not in properties[name]:
             properties[name]["description"] = docs[name]

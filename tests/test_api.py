@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import trtdoctor
 from tests.conftest import AS_OF, ROOT, SNAPSHOTS
+from tests.loadings import two_cudnns
 
 
 def test_the_public_names_are_there_and_nothing_else_is() -> None:
@@ -37,6 +39,29 @@ def test_check_inspects_this_machine_without_loading_a_native_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() in ("ready", "at-risk", "broken", "unknown")
+
+
+def test_libs_tells_who_gets_what_of_a_snapshot() -> None:
+    answer = trtdoctor.libs(two_cudnns(), as_of=AS_OF)
+    assert isinstance(answer, trtdoctor.Libs)
+    assert [item.name for item in answer.importers][:2] == ["torch", "tensorrt"]
+    only = trtdoctor.libs(two_cudnns(), importers=["tensorrt"], as_of=AS_OF)
+    assert "torch" not in [item.name for item in only.importers]
+
+
+def test_libs_is_a_function_whatever_was_imported_before() -> None:
+    import trtdoctor.cli.libs
+    import trtdoctor.resolution
+
+    assert callable(trtdoctor.libs)
+
+
+def test_libs_inspects_another_root_and_runs_nothing(tmp_path: Path) -> None:
+    answer = trtdoctor.libs(root=str(tmp_path), as_of=AS_OF)
+    assert answer.libraries == ()
+    assert answer.unknown
+    with pytest.raises(ValueError, match="no directory"):
+        trtdoctor.libs(root=str(tmp_path / "nowhere"))
 
 
 def test_importing_the_package_imports_nothing_else() -> None:

@@ -13,12 +13,16 @@ PACKAGE = Path(__file__).resolve().parent.parent / "trtdoctor"
 FLOORS = [
     {"text", "versions", "record"},
     {"yamlfile", "snapshot", "findings"},
-    {"matrix", "probes", "declared", "redaction"},
-    {"stack"},
-    {"fixes", "inventory", "rules"},
+    {"matrix", "probes", "declared", "redaction", "requirements"},
+    {"stack", "stated_environment"},
+    {"demands"},
+    {"canary", "fixes", "inventory", "reconcile", "rules"},
     {"judge", "ruledoc"},
+    {"environment", "lint_deps", "resolution"},
     {"api", "render"},
-    {"cli"},
+    {"pytest_facts"},
+    {"pytest_gate"},
+    {"cli", "pytest_plugin"},
     {"__main__"},
 ]
 LEVEL = {name: number for number, floor in enumerate(FLOORS) for name in floor}
@@ -90,6 +94,11 @@ def test_probes_do_not_judge_and_rules_do_not_touch_the_machine(room: str) -> No
                 "packaging.version",
                 "trtdoctor.probes",
             },
+        ),
+        (
+            ["libs", "--snapshot", "tests/data/snapshots/no-gpu.json", "--tree"],
+            {"yaml", "requests", "tabulate", "pynvml", "importlib.metadata", "jsonschema", "elftools"}
+            | {"packaging.version", "trtdoctor.probes"},
         ),
     ],
 )

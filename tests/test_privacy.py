@@ -39,12 +39,20 @@ def environment(place: Path) -> Path:
     """A virtual environment in a private directory, with wheels and every file of theirs that may hold a secret."""
     prefix = place / PRIVATE / "venv"
     site = prefix / "lib" / "python3.12" / "site-packages"
-    for name, version in (("tensorrt_cu12_libs", "10.9.0.34"), ("nvidia_cudnn_cu12", "9.1.0.70")):
+    for name, version in (
+        ("tensorrt", "10.9.0.34"),
+        ("tensorrt_cu12_libs", "10.9.0.34"),
+        ("nvidia_cudnn_cu12", "9.1.0.70"),
+    ):
         info = site / f"{name}-{version}.dist-info"
         info.mkdir(parents=True)
         (info / "METADATA").write_text(metadata(name, version))
         (info / "direct_url.json").write_text(f'{{"url": "{ADDRESS.format("x.whl")}"}}')
         (info / "RECORD").write_text(f"tensorrt_libs/libnvinfer.so.10,sha256={SECRET},5\n{SECRET}.txt,,\n")
+    (site / "tensorrt").mkdir()
+    (site / "tensorrt" / "__init__.py").write_text(
+        f"raise ImportError({f'/{PRIVATE}/x.so: cannot open; see {ADDRESS.format(PRIVATE)}'!r})\n"
+    )
     (site / "tensorrt_libs").mkdir()
     (site / "tensorrt_libs" / "libnvinfer.so.10").write_bytes(elf("libnvinfer.so.10"))
     (site / f"{SECRET}.pth").write_text(f"import {SECRET}\n/{SECRET}\n")
@@ -114,19 +122,22 @@ def test_no_output_holds_a_secret_and_no_redacted_one_a_private_word(planted: di
     said = {}
     for redact in ((), ("--redact",)):
         key = " ".join(redact)
-        table, report, taken = (tmp_path / f"{name}{key}" for name in ("table", "report", "taken"))
+        table, report, taken, libs = (tmp_path / f"{name}{key}" for name in ("table", "report", "taken", "libs"))
         for number, arguments in enumerate(
             (
                 ("check", "-v", "-o", f"json:{report}", "-o", f"table:{table}"),
                 ("check", "--format", "json"),
                 ("snapshot",),
-                ("snapshot", "-o", str(taken)),
+                ("snapshot", "--observe", "-o", str(taken)),
+                ("libs", "-v", "-o", f"json:{libs}"),
+                ("libs", "--tree"),
+                ("libs", "--for", f"{planted['VIRTUAL_ENV']}/../driver/libcuda.so.1"),
             )
         ):
             ran = run(*arguments, *redact, stdin=None, seconds=60, **planted)
             assert ran.code in (0, 1), ran.err
             said[f"{number}{key} stdout"], said[f"{number}{key} stderr"] = ran.out, ran.err
-        for path in (table, report, taken):
+        for path in (table, report, taken, libs):
             said[f"{path.name}"] = path.read_text("utf-8")
         # A snapshot taken in the open and hidden later.
         later = run(
@@ -149,6 +160,9 @@ def test_no_output_holds_a_secret_and_no_redacted_one_a_private_word(planted: di
     assert UUID in said["taken"]
     assert PRIVATE in said["taken"]
     assert '"numpy"' in said["taken"]
+    assert f"/{PRIVATE}/x.so: cannot open; see " in said["libs"], "an importer that fails was really imported"
+    assert "LD_LIBRARY_PATH" in said["4 stdout"]
+    assert PRIVATE in said["5 stdout"]
     for name, text in said.items():
         assert not words_of(text, forbidden), (name, words_of(text, forbidden))
         if "--redact" in name:

@@ -5,17 +5,39 @@ The public API is what ``__all__`` names; it is imported on first use, so that `
 
 __version__ = "0.1.0"
 
-__all__ = ["Finding", "Report", "Severity", "Snapshot", "Verdict", "__version__", "check"]
+__all__ = [
+    "Environment",
+    "Finding",
+    "Libs",
+    "NotReadyError",
+    "Report",
+    "RequirementError",
+    "Severity",
+    "Snapshot",
+    "Verdict",
+    "__version__",
+    "assert_ready",
+    "check",
+    "libs",
+]
 
 TYPE_CHECKING = False  # what type checkers take for true; importing typing for it would be the dearest line here
 if TYPE_CHECKING:
-    from trtdoctor.api import check
-    from trtdoctor.findings import Finding, Report, Severity, Verdict
+    from trtdoctor.api import NotReadyError, assert_ready, check, libs
+    from trtdoctor.environment import Environment
+    from trtdoctor.findings import Finding, Report, RequirementError, Severity, Verdict
+    from trtdoctor.resolution import Libs
     from trtdoctor.snapshot import Snapshot
 
 _HOMES = {
+    "NotReadyError": "trtdoctor.api",
+    "assert_ready": "trtdoctor.api",
     "check": "trtdoctor.api",
+    "libs": "trtdoctor.api",
+    "Environment": "trtdoctor.environment",
+    "RequirementError": "trtdoctor.findings",
     "Finding": "trtdoctor.findings",
+    "Libs": "trtdoctor.resolution",
     "Report": "trtdoctor.findings",
     "Severity": "trtdoctor.findings",
     "Verdict": "trtdoctor.findings",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
+from datetime import date
 from enum import Enum
 from typing import Any
 
@@ -11,6 +12,30 @@ from trtdoctor.record import record
 SCHEMA = "trtdoctor-report/1"
 STALE_DAYS = 120
 """From this age in days on a report says that its matrix is old."""
+
+
+REQUIREMENT = "requirement"
+"""The component of an :class:`Unknown` that says of a requirement that nobody can tell whether it is met."""
+
+
+class RequirementError(Exception):
+    """A requirement is not met, or nobody can tell; the message names what was found and what is wanted."""
+
+    def __init__(self, message: str, *, requirement: str, wanted: str, found: str, known: bool) -> None:
+        super().__init__(message)
+        self.requirement = requirement
+        """As it was asked for: ``tensorrt>=10.3``."""
+        self.wanted = wanted
+        self.found = found
+        self.known = known
+        """False when too little is known to tell whether it is met."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_requirement_error, (str(self), self.requirement, self.wanted, self.found, self.known))
+
+
+def _requirement_error(message: str, requirement: str, wanted: str, found: str, known: bool) -> RequirementError:
+    return RequirementError(message, requirement=requirement, wanted=wanted, found=found, known=known)
 
 
 class Severity(str, Enum):
@@ -73,7 +98,7 @@ class Remedy:
     component: str
     action: str
     """``install``, ``upgrade``, ``downgrade``, ``replace``, ``remove``, ``configure``, ``reboot``, ``hardware``,
-    ``change-code``."""
+    ``change-code``; for the loader ``search-first`` (a directory) and ``leave-out`` (an entry of the search path)."""
     wanted: str | None = None
     """The versions that would do, as a PEP 440 specifier (``>=580``), or None when any does."""
     reason: str = ""
@@ -113,6 +138,8 @@ class Finding:
     """What will not work because of it."""
     remedy: Remedy | None = None
     fix: tuple[Fix, ...] = ()
+    untested: bool = False
+    """Whether all that is wrong is that nobody has tested or promised it."""
 
 
 @record
@@ -151,6 +178,13 @@ class MatrixInfo:
     notes: tuple[str, ...] = ()
     """Why it is not the matrix that one would expect."""
 
+    @staticmethod
+    def of(matrix: Any, as_of: date) -> MatrixInfo:
+        """What identifies a :class:`~trtdoctor.matrix.Matrix`, and its age on a day."""
+        return MatrixInfo(
+            matrix.version, matrix.age_days(as_of), matrix.digest, matrix.overlays, matrix.origin, matrix.notes
+        )
+
 
 @record
 class Report:
@@ -168,6 +202,33 @@ class Report:
     as_of: str
     goal: tuple[str, ...]
     interpreter: dict[str, str | None] | None = field(default=None)
+    answers: Any = field(default=None, metadata={"json": False})
+    """What answers requirements on the Snapshot (:class:`~trtdoctor.demands.Answers`); None for a report that was not
+    made by ``judge``."""
+
+    def require(self, *requirements: str) -> None:
+        """Insist on requirements such as ``tensorrt>=10.3,<11``, ``driver>=535`` or ``gpu.memory>=16GiB``.
+
+        Raises:
+            RequirementError: one is not met, or nobody can tell whether it is.
+            trtdoctor.demands.DemandError: one cannot be read.
+        """
+        if self.answers is None:
+            raise ValueError("nothing can be asked of this report: it was not made by trtdoctor.check")
+        for text in requirements:
+            met = self.answers(text)
+            if met.answer.value != "yes":
+                known = met.answer.value == "no"
+                raise RequirementError(met.said, requirement=text, wanted=met.wanted, found=met.found, known=known)
+
+    @property
+    def in_short(self) -> str:
+        """The verdict and what it rests on, in one line."""
+        serious = [f"{item.code} {item.title}" for item in self.findings if item.severity is not Severity.INFO]
+        unsure = [f"{item.component}: {item.why}" for item in self.unknowns]
+        causes = serious or (unsure if self.verdict is Verdict.UNKNOWN else [])
+        more = f"; and {len(causes) - 3} more" if len(causes) > 3 else ""
+        return f"{self.verdict.prose}: {'; '.join(causes[:3])}{more}" if causes else self.verdict.prose
 
     @property
     def counts(self) -> dict[str, int]:
@@ -179,7 +240,9 @@ class Report:
         if threshold == "never":
             return False
         if threshold == "unknown":
-            return self.verdict in (Verdict.BROKEN, Verdict.UNKNOWN)
+            # A requirement that nobody can judge is not met, whatever else the verdict rests on.
+            unsure = any(item.component == REQUIREMENT for item in self.unknowns)
+            return unsure or self.verdict in (Verdict.BROKEN, Verdict.UNKNOWN)
         limit = Severity(threshold).rank
         return any(item.severity.rank <= limit for item in self.findings)
 
@@ -190,7 +253,7 @@ class Report:
             "verdict": self.verdict.value,
             "primary": self.primary,
             "counts": self.counts,
-            "findings": [_plain(item) for item in self.findings],
+            "findings": [plain(item) for item in self.findings],
             "inventory": [
                 {
                     "component": item.component,
@@ -201,17 +264,18 @@ class Report:
                 }
                 for item in self.inventory
             ],
-            "unknowns": [_plain(item) for item in self.unknowns],
+            "unknowns": [plain(item) for item in self.unknowns],
             "snapshot": self.snapshot.to_plain(),
             "program": self.program,
-            "matrix": _plain(self.matrix),
+            "matrix": plain(self.matrix),
             "as_of": self.as_of,
             "goal": list(self.goal),
             "interpreter": self.interpreter,
         }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A record, here or in another module, with all that is in it as plain data for JSON."""
     if isinstance(value, Remedy):
         return {
             "component": value.component,
@@ -223,7 +287,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     if hasattr(value, "__dataclass_fields__"):
-        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
     if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value

@@ -123,11 +123,34 @@ def _shell(remedy: Remedy, stack: Stack) -> list[Fix]:
     return [Fix("shell", command, needs_root=remedy.detail("root") == "yes")]
 
 
+def _search_first(remedy: Remedy, stack: Stack) -> list[Fix]:
+    """The directory of ``details["directory"]`` in front of the search path."""
+    place = remedy.detail("directory") or ""
+    if not place.startswith("/"):  # hidden by --redact, or no directory of this system
+        return [Fix("manual", f"Put {place or 'its directory'} first in LD_LIBRARY_PATH: {remedy.reason}.")]
+    return [Fix("shell", f"export LD_LIBRARY_PATH={shlex.quote(place)}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}")]
+
+
+def _leave_out(remedy: Remedy, stack: Stack) -> list[Fix]:
+    """The search path as it is, without the entry of ``details["entry"]``."""
+    entry = remedy.detail("entry")
+    every = [item for item in stack.snapshot.search_entries if item.variable == "LD_LIBRARY_PATH"]
+    paths = [item.path or "" for item in sorted(every, key=lambda item: item.position)]
+    kept = [path for path in paths if path.rstrip("/") != (entry or "").rstrip("/")]
+    if len(kept) == len(paths) or any(path.startswith("<") for path in paths):
+        return [Fix("manual", f"Take {entry} out of LD_LIBRARY_PATH: {remedy.reason}.")]
+    if not any(kept):
+        return [Fix("shell", "unset LD_LIBRARY_PATH")]
+    return [Fix("shell", f"export LD_LIBRARY_PATH={shlex.quote(':'.join(filter(None, kept)))}")]
+
+
 def _manual(remedy: Remedy, stack: Stack) -> list[Fix]:
     return [Fix("manual", remedy.detail("text") or remedy.reason)]
 
 
 _TABLE: dict[tuple[str, str], Callable[[Remedy, Stack], list[Fix]]] = {
+    ("loader", "search-first"): _search_first,
+    ("loader", "leave-out"): _leave_out,
     ("driver", "install"): _driver,
     ("driver", "upgrade"): _driver,
     ("driver", "reboot"): _reboot,

@@ -33,8 +33,17 @@ def _items(stack: Stack, told: tuple[Finding, ...]) -> tuple[InventoryItem, ...]
             for component in _COMPONENTS
             for item in stack.installations.get(component, ())
         ),
+        *_tools(stack),
         *_surroundings(stack, told),
+        *_canaries(stack, told),
     )
+
+
+def _tools(stack: Stack) -> Iterator[InventoryItem]:
+    """trtexec, polygraphy: each program that was found."""
+    for item in stack.snapshot.tools:
+        place = f"{item.path} ({item.owner})" if item.path and item.owner else item.path or item.owner
+        yield InventoryItem(item.name, item.version, place, item.how, "ok" if item.version else "unknown")
 
 
 def _status(told: tuple[Finding, ...], component: str, fact: FoundFact | None, otherwise: str) -> str:
@@ -87,7 +96,23 @@ def _installed(label: str, item: Installation, told: tuple[Finding, ...]) -> Inv
     flavour = f" ({item.flavour})" if item.flavour else ""
     version = f"{item.version}{flavour}" if item.version else None
     status = _status(told, item.component, item.found(), "ok" if version else "unknown")
-    return InventoryItem(label, version, item.owner or item.directory or item.origin, item.how, status)
+    return InventoryItem(
+        label, version, item.owner or item.directory or item.stated_at or item.origin, item.how, status
+    )
+
+
+def _canaries(stack: Stack, told: tuple[Finding, ...]) -> Iterator[InventoryItem]:
+    """Small engines that were built and run here."""
+    for item in stack.snapshot.canaries:
+        product = "TensorRT for RTX" if item.product == "tensorrt-rtx" else "TensorRT"
+        ran = any(stage.name == "run" and stage.status == "passed" for stage in item.stages)
+        shown = item.outcome if item.outcome != "passed" or ran else "passed (built, not run)"
+        shown = f"{shown} on {item.taken}" if item.remembered and item.taken else shown
+        about = [finding.severity for finding in told if any(fact.key == "canary" for fact in finding.facts)]
+        worst = min(about, key=lambda severity: severity.rank).value if about else "unknown"
+        place = f"GPU {item.device or 0}, " if ran else ""
+        origin = f"{product} {item.version or ''}".rstrip() + f", {place}{item.precision or 'fp32'}"
+        yield InventoryItem("canary", shown, origin, "run", "ok" if item.outcome == "passed" else worst)
 
 
 def _surroundings(stack: Stack, told: tuple[Finding, ...]) -> Iterator[InventoryItem]:

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from datetime import date
 
 from trtdoctor import __version__
+from trtdoctor.demands import Answers, Demand
 from trtdoctor.findings import (
+    REQUIREMENT,
     Finding,
     InventoryItem,
     MatrixInfo,
@@ -19,6 +21,7 @@ from trtdoctor.findings import (
 from trtdoctor.fixes import fixes_for
 from trtdoctor.inventory import inventory_of
 from trtdoctor.matrix import Fact, Matrix
+from trtdoctor.reconcile import reconcile
 from trtdoctor.rules import RULES
 from trtdoctor.rules.base import Context, Problem, Rule
 from trtdoctor.snapshot import Snapshot
@@ -49,7 +52,7 @@ _HOW_TO_TELL = {
     "glibc": ("the glibc version", "ldd --version, or --set glibc=VERSION"),
     "platform": ("operating system and architecture", "uname -m, or --set os=NAME --set arch=NAME"),
 }
-_VITAL = ("driver", "gpu", "tensorrt")
+_VITAL = ("driver", "gpu", "tensorrt", REQUIREMENT)
 
 
 def judge(
@@ -60,14 +63,23 @@ def judge(
     goal: Iterable[str] = (),
     select: Iterable[str] = (),
     ignore: Iterable[str] = (),
+    outside: Iterable[str] = (),
+    demands: Iterable[Demand] = (),
 ) -> Report:
-    """Judge a Snapshot. ``select`` and ``ignore`` are codes or their prefixes (``DRV``, ``DRV1``, ``DRV101``)."""
+    """Judge a Snapshot. ``select`` and ``ignore`` are codes or their prefixes (``DRV``, ``DRV1``, ``DRV101``).
+
+    ``outside`` are components that the question leaves out: that they are not known is not told, and plays no part in
+    the verdict. ``demands`` are what is required beside the goal: one that is not met is an error, one that nobody can
+    judge an unknown.
+    """
     words = tuple(dict.fromkeys(goal)) or snapshot.wants or DEFAULT_GOAL
     stack = Stack(snapshot, matrix)
-    context = Context(stack, matrix, as_of, frozenset(words))
-    findings = [item for item in _findings(context) if _chosen(item.code, tuple(select), tuple(ignore))]
+    context = Context(stack, matrix, as_of, frozenset(words), tuple(demands))
+    found = reconcile(_findings(context), snapshot)
+    findings = [item for item in found if _chosen(item.code, tuple(select), tuple(ignore))]
     findings.sort(key=lambda item: item.severity.rank)
-    unknowns = tuple(context.unknowns.values())
+    left_out = frozenset(outside)
+    unknowns = tuple(item for item in context.unknowns.values() if item.component not in left_out)
     inventory = inventory_of(stack, findings, unknowns)
     serious = [item for item in findings if item.severity is not Severity.INFO]
     return Report(
@@ -78,12 +90,11 @@ def judge(
         unknowns=unknowns,
         snapshot=snapshot,
         program=__version__,
-        matrix=MatrixInfo(
-            matrix.version, matrix.age_days(as_of), matrix.digest, matrix.overlays, matrix.origin, matrix.notes
-        ),
+        matrix=MatrixInfo.of(matrix, as_of),
         as_of=as_of.isoformat(),
         goal=words,
         interpreter=_interpreter(stack),
+        answers=Answers(stack),
     )
 
 
@@ -128,6 +139,7 @@ def _finding(rule: Rule, problem: Problem, context: Context) -> Finding:
         breaks=problem.breaks,
         remedy=problem.remedy,
         fix=fixes_for(problem.remedy, context.stack) if problem.remedy else (),
+        untested=problem.untested,
     )
 
 

@@ -83,6 +83,8 @@ class Container:
     driver_capabilities: tuple[str, ...] | None = None
     """NVIDIA_DRIVER_CAPABILITIES; None when not set."""
     fabric_manager: bool | None = None
+    stated_at: str | None = _private("path")
+    """``FILE:LINE`` where a file names the image."""
 
 
 @record
@@ -198,6 +200,8 @@ class Copy:
     """Highest ``GLIBCXX_`` symbol version that it asks for, ``3.4.22``."""
     executable_stack: bool | None = None
     """Whether its PT_GNU_STACK asks for an executable stack, which glibc 2.41 and later refuse to dlopen."""
+    stated_at: str | None = _private("path")
+    """``FILE:LINE`` where a file states that it is to be installed."""
 
 
 @record
@@ -246,7 +250,8 @@ class Missing:
     needed_by: str | None = _private("path")
     problem: str = "not-found"
     """``not-found``; or why the file that is found cannot be used: ``not-elf``, ``truncated``, ``unreadable``,
-    ``executable-stack``, ``symbol-version``, ``undefined-symbol``; or ``dependency``: one that it needs fails."""
+    ``foreign-architecture`` (passed over, and no other was found), ``executable-stack``, ``symbol-version``,
+    ``undefined-symbol``; or ``dependency``: one that it needs fails."""
     detail: str | None = None
     """For ``symbol-version`` what is lacking (``GLIBC_2.38``), for ``undefined-symbol`` the symbol, for ``dependency``
     the name of the library that fails."""
@@ -322,6 +327,10 @@ class Distribution:
     """Whether its RECORD lists shared objects at all."""
     files_changed: int | None = None
     """How many of those shared objects are on disk as another file: another distribution wrote over them."""
+    stated_at: str | None = _private("path")
+    """``FILE:LINE`` of the requirement, for one that is not installed but named in a file (``lint-deps``)."""
+    specifier: str | None = None
+    """The versions that the requirement allows (PEP 440), ``""`` for any; None where no requirement was read."""
 
 
 @record
@@ -337,6 +346,8 @@ class Interpreter:
     """ABI tag: ``cp310``, ``cp313t``."""
     platform: str | None = None
     distributions: tuple[Distribution, ...] = ()
+    stated_at: str | None = _private("path")
+    """``FILE:LINE`` where a file says which Python it is."""
 
 
 @record
@@ -382,7 +393,7 @@ class LogLine:
     """One line that TensorRT's logger was given."""
 
     severity: str = ""
-    """``internal-error``, ``error``, ``warning``, ``info``, ``verbose``."""
+    """``internal-error``, ``error``, ``warning``, ``info``, ``verbose``; ``output`` for what a library printed itself."""
     text: str | None = _private("log")
     stage: str | None = None
 
@@ -398,8 +409,8 @@ class Canary:
     outcome: str = ""
     """``passed``, ``failed``, ``crashed``, ``timed-out``, ``out-of-memory``, ``not-started``."""
     reason: str | None = None
-    """For ``out-of-memory``: ``host`` or ``device``; for ``crashed`` the signal (``SIGABRT``); for ``not-started``
-    a short word."""
+    """For ``out-of-memory``: ``host``, ``device`` or ``limit`` (the one that was set for the canary); for ``crashed`` the
+    signal (``SIGABRT``) or ``exit 3``; for ``not-started`` a short word; ``no-gpu`` where nothing but a GPU was wanting."""
     network: str | None = None
     """``built-in`` or ``onnx``."""
     precision: str | None = None
@@ -448,6 +459,8 @@ class Snapshot:
     taken: str | None = None
     """ISO date."""
     redacted: bool = False
+    partial: bool | None = None
+    """True when files state only some of what will be there: requirements, without what they bring along."""
     platform: Platform = Platform()
     container: Container | None = None
     """None when this is no container, or nobody said."""

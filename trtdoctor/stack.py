@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
 from trtdoctor.findings import FoundFact
-from trtdoctor.matrix import Matrix, containers, distributions, drivers, gpus
+from trtdoctor.matrix import Matrix, containers, distributions, drivers, gpus, wheels
 from trtdoctor.record import record
 from trtdoctor.snapshot import Copy, Distribution, Gpu, Interpreter, Snapshot
 from trtdoctor.versions import Answer, Version
 
 _WHEELED = ("tensorrt", "cuda", "cudnn", "cublas", "nvrtc")
+_BROUGHT = ("cuda", "cublas", "nvrtc")
+"""What wheels of TensorRT and of frameworks bring along: a requirement on one does not say that it is the only one."""
 KNOWN, ABSENT, UNKNOWN = "known", "absent", "unknown"
 """What can be said of a component: it is there with a version, it is not there, or nobody knows."""
 
@@ -42,6 +44,11 @@ class Installation:
         return self.version.major if self.version else None
 
     @property
+    def stated_at(self) -> str | None:
+        """``FILE:LINE`` of what is only stated, None for what is installed or was declared."""
+        return next((copy.stated_at for copy in self.copies if copy.stated_at), None)
+
+    @property
     def place(self) -> str | None:
         """Where it is, for a sentence: owner and directory, None for a declared one."""
         if self.directory and self.owner:
@@ -52,7 +59,8 @@ class Installation:
         """This installation as a fact for a finding."""
         words = {"tensorrt": {"rtx": "tensorrt-rtx", "lean": "tensorrt-lean", "dispatch": "tensorrt-dispatch"}}
         key = words.get(self.component, {}).get(self.product or "", self.component)
-        return FoundFact(key, str(self.version or "version unknown"), self.place or self.origin or self.how, self.how)
+        where = self.stated_at or self.place or self.origin or self.how
+        return FoundFact(key, str(self.version or "version unknown"), where, self.how)
 
     def has(self, role: str) -> bool:
         """Whether a file of this role is among the copies."""
@@ -199,10 +207,14 @@ class Stack:
         if self.snapshot.kind != "declared":
             return
         stated = {copy.component for copy in self.snapshot.copies}
-        named: dict[tuple[str, str | None], Copy] = {}
+        named: dict[tuple[str, str | None, str | None], Copy] = {}
         for name, item in self.distributions.items():
             spec = distributions.identify(self.matrix, name)
-            if spec is None or spec.part not in ("meta", "libs", "runtime") or spec.component in stated:
+            if spec is None or spec.part not in ("meta", "libs", "runtime"):
+                continue
+            if (self.snapshot.partial and spec.component in _BROUGHT) or (
+                spec.component in stated and not item.stated_at
+            ):
                 continue
             if spec.component not in _WHEELED or spec.real == "placeholder" or item.version is None:
                 continue
@@ -211,13 +223,20 @@ class Stack:
                 version=item.version,
                 how="declared",
                 origin="pip",
-                flavour=spec.flavour,
+                flavour=spec.flavour or self._flavour_by_version(item),
                 product=spec.product,
+                stated_at=item.stated_at,
             )
-            kept = named.get((spec.component, spec.product))
+            apart = spec.flavour if item.stated_at and spec.component != "tensorrt" else None
+            kept = named.get((spec.component, spec.product, apart))
             if kept is None or (kept.flavour is None and spec.flavour):
-                named[spec.component, spec.product] = copy
+                named[spec.component, spec.product, apart] = copy
         yield from named.values()
+
+    def _flavour_by_version(self, item: Distribution) -> str | None:
+        """The CUDA flavour of a requirement whose name does not tell it, by its version."""
+        version = Version.maybe(item.version) if item.stated_at else None
+        return wheels.flavour_of(self.matrix, item.name, version) if version else None
 
     def _image_contents(self) -> Iterator[Copy]:
         """What an image of NVIDIA's brings, where a declared environment names the image and not the component."""
@@ -227,13 +246,23 @@ class Stack:
         row = containers.find(self.matrix, container.image)
         if row is None:
             return
-        stated = {copy.component for copy in (*self.snapshot.copies, *self._stated_wheels())}
+        named = tuple(self._stated_wheels())
+        stated = {copy.component for copy in (*self.snapshot.copies, *named)}
+        if any(copy.component == "tensorrt" and copy.stated_at for copy in named):
+            stated.add("cudnn")  # the wheels of a TensorRT that needs it bring their own
         for component in ("tensorrt", "cuda", "cudnn", "cublas"):
             served = component == "tensorrt" and self.snapshot.platform.architecture == "aarch64"
             version = (row.text("tensorrt_sbsa") if served else None) or row.text(component)
             if version is not None and component not in stated:
                 product = "full" if component == "tensorrt" else None
-                yield Copy(component, version=version, how="image", origin="container", product=product)
+                yield Copy(
+                    component,
+                    version=version,
+                    how="image",
+                    origin="container",
+                    product=product,
+                    stated_at=container.stated_at,
+                )
 
     def of(self, component: str) -> tuple[Installation, ...]:
         """Installations of a component, the loaded one alone when one is known to be loaded."""

@@ -36,6 +36,17 @@ def parse(content: bytes | str) -> Any:
         raise YamlError(" ".join(str(error).split())[:160] or "not YAML") from None
 
 
+def compose(content: bytes | str) -> Any:
+    """The tree of nodes, each with the line that it stands in (``start_mark.line``, from 0); None for no content.
+
+    As guarded as :func:`parse`. Raises :class:`YamlError`.
+    """
+    import yaml
+
+    parse(content)
+    return yaml.compose(content, Loader=_loader())
+
+
 def repeated_keys(content: bytes | str) -> list[tuple[int, str]]:
     """Line and name of each key that its mapping already has: YAML readers keep the last one and say nothing.
 

@@ -11,7 +11,17 @@ from trtdoctor.declared import snapshot_of
 from trtdoctor.findings import Finding, Report
 from trtdoctor.judge import judge
 from trtdoctor.matrix import load
-from trtdoctor.snapshot import Copy, Distribution, Interpreter, Platform, Snapshot
+from trtdoctor.snapshot import (
+    Copy,
+    Distribution,
+    Interpreter,
+    Loaded,
+    Loading,
+    Missing,
+    Platform,
+    SearchEntry,
+    Snapshot,
+)
 
 AS_OF = date(2026, 11, 22)
 SEARCHED = ("tensorrt", "cudnn", "cuda", "cublas", "nvrtc", "nvjitlink")
@@ -117,3 +127,44 @@ def cudnn9(version: str, directory: str = SYSTEM) -> tuple[Copy, ...]:
     parts = ("graph", "ops", "cnn", "adv", "heuristic", "engines_precompiled", "engines_runtime_compiled")
     names = ("libcudnn", *(f"libcudnn_{part}" for part in parts))
     return tuple(library(name, version, directory) for name in names)
+
+
+# -- what processes get ------------------------------------------------------------------------------------------------
+
+
+def got(copy: Copy, step: str | None = "default", **values: Any) -> Loaded:
+    """This copy, loaded by this step of the loader's search; its soname is its file name unless one is given."""
+    settings: dict[str, Any] = {
+        "library": copy.name or "",
+        "soname": copy.soname or (copy.path or "").replace("\\", "/").rpartition("/")[2],
+        "path": copy.path,
+        "realpath": copy.realpath,
+        "step": step,
+        **values,
+    }
+    return Loaded(**settings)
+
+
+def lacks(name: str, problem: str = "not-found", **values: Any) -> Missing:
+    """A library that is asked for and not got."""
+    return Missing(name, problem=problem, **values)
+
+
+def loading(importer: str, *items: Loaded | Missing, **values: Any) -> Loading:
+    """What one importer gets and lacks; predicted, and failed when something that it needs at once is lacking."""
+    missing = tuple(item for item in items if isinstance(item, Missing))
+    stopped = any(not item.lazy and not item.swallowed for item in missing)
+    settings: dict[str, Any] = {
+        "kind": "program" if importer == "trtexec" else "import",
+        "outcome": "failed" if stopped else "ok",
+        "path": "/usr/bin/trtexec" if importer == "trtexec" else f"{SITE}/{importer.rsplit(', ', maxsplit=1)[-1]}",
+        "loaded": tuple(item for item in items if isinstance(item, Loaded)),
+        "missing": missing,
+        **values,
+    }
+    return Loading(importer, **settings)
+
+
+def entry(path: str, position: int = 0, **values: Any) -> SearchEntry:
+    """An entry of LD_LIBRARY_PATH."""
+    return SearchEntry(position=position, path=path, **values)

@@ -12,6 +12,9 @@ import click
 COMMANDS = {
     "check": ("trtdoctor.cli.check", "Judge this machine, a snapshot, or a described environment."),
     "snapshot": ("trtdoctor.cli.snapshot", "Write down every fact about this machine, to be judged anywhere."),
+    "libs": ("trtdoctor.cli.libs", "Who gets which NVIDIA library, and by which step of the loader's search."),
+    "canary": ("trtdoctor.cli.canary", "Really build a small engine, run it, and compare its result."),
+    "lint-deps": ("trtdoctor.cli.lint_deps", "Judge dependency files and Dockerfiles before anything is installed."),
     "rules": ("trtdoctor.cli.rules", "List the rules, or explain one."),
     "matrix": ("trtdoctor.cli.matrix", "Look into the compatibility matrix."),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,16 +11,21 @@ from trtdoctor.cli.inputs import (
     collect_here,
     goal_words,
     load_matrix,
+    only_live,
     parse_date,
+    parse_demands,
     read_declared,
     read_snapshot,
+    root_directory,
     split_codes,
-    write_output,
 )
-from trtdoctor.cli.output import say
+from trtdoctor.cli.output import deliver
 from trtdoctor.findings import Report
 from trtdoctor.matrix import Matrix
 from trtdoctor.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from trtdoctor.demands import Demand
 
 FORMATS = ("table", "json")
 
@@ -35,7 +41,19 @@ Examples:
 )
 @click.option("--python", metavar="PATH", help="Interpreter whose packages are looked at.")
 @click.option(
+    "--root", callback=root_directory, metavar="DIR", help="Look at an unpacked image or chroot: its files alone."
+)
+@click.option("--observe", is_flag=True, help="Import what is there in child processes, and see which libraries come.")
+@click.option(
     "--goal", multiple=True, metavar="WORD", help="What it is for: build, run, python, cpp, fp16, … (repeatable)."
+)
+@click.option(
+    "--require",
+    "demands",
+    multiple=True,
+    callback=parse_demands,
+    metavar="REQUIREMENT",
+    help="Insist on tensorrt>=10.3,<11 or gpu.memory>=16GiB or canary … (repeatable).",
 )
 @click.option("--snapshot", "snapshot_file", metavar="FILE|-", help="Judge facts taken elsewhere.")
 @click.option("--declared", "declared_file", metavar="FILE|-", help="Judge an environment that a YAML file describes.")
@@ -58,11 +76,19 @@ Examples:
 @click.option(
     "--ignore", multiple=True, metavar="CODES", callback=split_codes, help="Leave these codes or prefixes out."
 )
+@click.option(
+    "--canary",
+    type=click.Choice(("auto", "always", "never")),
+    help="Build and run a small engine: where it can tell something (auto, the default of a live check), or always.",
+)
 @click.option("--redact", is_flag=True, help="Hide UUIDs, PCI ids, private paths.")
 @click.option("-v", "--verbose", is_flag=True, help="Show facts, sources, and probes too.")
 def command(
     python: str | None,
+    root: str,
+    observe: bool,
     goal: tuple[str, ...],
+    demands: tuple[Demand, ...],
     snapshot_file: str | None,
     declared_file: str | None,
     settings: tuple[str, ...],
@@ -74,37 +100,51 @@ def command(
     as_of: date | None,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
+    canary: str | None,
     redact: bool,
     verbose: bool,
 ) -> int:
     """Judge this machine, a snapshot, or a described environment, before any engine is built."""
     if snapshot_file == "-" and declared_file == "-":
         raise click.UsageError("only one of --snapshot and --declared can read stdin")
-    if python is not None and (snapshot_file or declared_file or settings):
-        raise click.UsageError("--python is for inspecting this machine, not for a snapshot or a description")
+    live = not (snapshot_file or declared_file or settings)
+    only_live(python, root, observe, live=live)
+    if canary == "always" and (not live or root != "/"):
+        raise click.UsageError("--canary always is for this machine, not for a snapshot, a description or another root")
     matrix = load_matrix(matrix_directory, overlays)
     words = goal_words(goal, matrix) if goal else ()
-    snapshot = _snapshot(matrix, python, snapshot_file, declared_file, settings)
+    snapshot = _snapshot(matrix, python, root, observe, snapshot_file, declared_file, settings)
+    if live and root == "/" and canary != "never":
+        from trtdoctor.cli.canary_in_check import with_canary
+
+        snapshot = with_canary(snapshot, matrix, canary or "auto", as_of=as_of or date.today(), goal=words)
     if redact:
         from trtdoctor.redaction import redact as redacted
 
         snapshot = redacted(snapshot)
     from trtdoctor.judge import judge
 
-    report = judge(snapshot, matrix, as_of=as_of or date.today(), goal=words, select=select, ignore=ignore)
+    day = as_of or date.today()
+    report = judge(snapshot, matrix, as_of=day, goal=words, select=select, ignore=ignore, demands=demands)
     _print(report, format_, outputs, verbose)
     return 1 if report.fails(fail_on) else 0
 
 
 def _snapshot(
-    matrix: Matrix, python: str | None, snapshot_file: str | None, declared_file: str | None, settings: tuple[str, ...]
+    matrix: Matrix,
+    python: str | None,
+    root: str,
+    observe: bool,
+    snapshot_file: str | None,
+    declared_file: str | None,
+    settings: tuple[str, ...],
 ) -> Snapshot:
     """What is judged. ``--set`` alone starts from nothing stated and never looks at this machine."""
     base = read_snapshot(snapshot_file) if snapshot_file else None
     if not declared_file and not settings:
         if base is not None:
             return base
-        return collect_here(matrix, python)
+        return collect_here(matrix, python, root=root, observe=observe)
     from trtdoctor.declared import DeclarationError, environment_of, snapshot_of
 
     try:
@@ -116,18 +156,6 @@ def _snapshot(
 
 
 def _print(report: Report, format_: str, outputs: tuple[str, ...], verbose: bool) -> None:
-    from trtdoctor.render import render, split_output
+    from trtdoctor.render import render
 
-    for kind, file in (split_output(item, format_, FORMATS) for item in outputs):
-        write_output(file, render(report, kind, verbose=verbose, color=False))
-    import sys
-
-    color = format_ == "table" and _wants_color(sys.stdout)
-    say(render(report, format_, verbose=verbose, color=color), color=color)
-
-
-def _wants_color(stream: object) -> bool:
-    import os
-
-    isatty = getattr(stream, "isatty", None)
-    return bool(isatty and isatty()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    deliver(lambda kind, color: render(report, kind, verbose=verbose, color=color), format_, outputs, FORMATS)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from trtdoctor.demands import Demand
     from trtdoctor.matrix import Matrix
     from trtdoctor.snapshot import Snapshot
 
@@ -77,8 +78,47 @@ def write_output(file: str, text: str) -> None:
         raise click.ClickException(f"{file}: {error.strerror or error}") from None
 
 
-def collect_here(matrix: Matrix, python: str | None) -> Snapshot:
-    """The facts of this machine. However the program is ended meanwhile, no child process stays behind."""
+def root_directory(_: click.Context, __: click.Parameter, value: str | None) -> str:
+    """``--root``: an existing directory; ``/`` when it is not given, or another name of ``/``."""
+    import os
+
+    if value is None:
+        return "/"
+    if not os.path.isdir(value):
+        raise click.BadParameter(f"{value!r} is no directory")
+    try:
+        if os.path.samefile(value, "/"):
+            return "/"
+        os.listdir(value)
+    except OSError as error:
+        raise click.BadParameter(f"{value!r}: {error.strerror}") from None
+    return os.path.realpath(value)
+
+
+def only_live(python: str | None, root: str, observe: bool, *, live: bool) -> None:
+    """Refuse options of an inspection where nothing is inspected, and running what lies under another root."""
+    given = {"--python": python is not None, "--root": root != "/", "--observe": observe}
+    if not live:
+        for name in (name for name, is_given in given.items() if is_given):
+            raise click.UsageError(f"{name} is for inspecting this machine, not for a snapshot or a description")
+    if observe and root != "/":
+        raise click.UsageError("--observe runs programs, and nothing under another root is run: not both it and --root")
+
+
+def collect_here(
+    matrix: Matrix,
+    python: str | None,
+    *,
+    root: str = "/",
+    observe: bool = False,
+    importers: tuple[str, ...] | None = None,
+    symbols: bool = False,
+) -> Snapshot:
+    """The facts of this machine, or of another root.
+
+    ``observe``, ``importers`` and ``symbols`` as for ``probes.collect``. However the program is ended meanwhile, no
+    child process stays behind.
+    """
     import os
     import signal
 
@@ -95,7 +135,7 @@ def collect_here(matrix: Matrix, python: str | None) -> Snapshot:
     except (ValueError, AttributeError):  # not the main thread, or no such signals here
         before = {}
     try:
-        return collect(matrix, python=python)
+        return collect(matrix, python=python, root=root, observe=observe, importers=importers, symbols=symbols)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     finally:
@@ -135,7 +175,22 @@ def split_codes(_: click.Context, __: click.Parameter, values: tuple[str, ...]) 
     return codes
 
 
-_GOALS = ("build", "run", "python", "cpp", "plugin", "pip", "package", "index", "onnx", "dla")
+def parse_demands(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[Demand, ...]:
+    """``--require``: one requirement each, such as ``tensorrt>=10.3,<11``."""
+    if not values:
+        return ()
+    from trtdoctor.demands import DemandError, parse_all
+
+    try:
+        return parse_all(values)
+    except DemandError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+_GOALS = (
+    *("build", "run", "python", "cpp", "plugin", "pip", "package", "index", "onnx", "dla"),
+    *("onnxruntime", "torch", "torch-tensorrt", "tensorrt-llm", "tensorflow", "triton", "trtexec", "polygraphy"),
+)
 
 
 def goal_words(words: tuple[str, ...], matrix: Matrix) -> tuple[str, ...]:

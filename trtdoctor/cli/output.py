@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 
 
 def say(text: str, *, color: bool = False) -> None:
@@ -24,6 +25,27 @@ def say(text: str, *, color: bool = False) -> None:
         let_go_of_stdout()
     except OSError as error:
         raise click.ClickException(f"stdout: {error.strerror or error}") from None
+
+
+def deliver(make: Callable[[str, bool], str], format_: str, outputs: Sequence[str], formats: Sequence[str]) -> None:
+    """Write a result to each ``[FORMAT:]FILE`` of ``outputs`` and to stdout, there in colour where that is wanted.
+
+    ``make`` takes the format and whether to colour. Raises click.ClickException when something cannot be written.
+    """
+    from trtdoctor.cli.inputs import write_output
+    from trtdoctor.render import split_output
+
+    for kind, file in (split_output(item, format_, formats) for item in outputs):
+        write_output(file, make(kind, False))
+    color = format_ == "table" and _wants_color(sys.stdout)
+    say(make(format_, color), color=color)
+
+
+def _wants_color(stream: object) -> bool:
+    import os
+
+    isatty = getattr(stream, "isatty", None)
+    return bool(isatty and isatty()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def let_go_of_stdout() -> None:

@@ -35,6 +35,43 @@ def of(matrix: Matrix, distribution: str, version: Version) -> Row | None:
     return next(iter(found.values())) if len(found) == 1 else None
 
 
+def newest(matrix: Matrix, distribution: str, specifier: str) -> tuple[str, Row] | None:
+    """The version that an installer takes where nothing else holds it back, by the index as it was when it was listed.
+
+    Final releases only, as installers do. None for a distribution that is not listed, or where no listed version is
+    allowed by ``specifier`` (PEP 440).
+    """
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        allowed = SpecifierSet(specifier)
+    except InvalidSpecifier:
+        return None
+    table = _index(matrix).get(normalise(distribution), {})
+    found = next(iter(allowed.filter(versions(matrix, distribution), prereleases=False)), None)
+    return (found, table[found]) if found is not None else None
+
+
+def flavours(matrix: Matrix, distribution: str, specifier: str) -> frozenset[str]:
+    """The CUDA flavours of the final releases that ``specifier`` allows; empty where none is listed."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        allowed = SpecifierSet(specifier)
+    except InvalidSpecifier:
+        return frozenset()
+    table = _index(matrix).get(normalise(distribution), {})
+    return frozenset(str(table[text].get("flavour").value) for text in allowed.filter(table, prereleases=False))
+
+
+def flavour_of(matrix: Matrix, distribution: str, version: Version) -> str | None:
+    """``cu12``, when every listed version that ``version`` may be has that flavour."""
+    table = _index(matrix).get(normalise(distribution), {})
+    fitting = {row.text("flavour") for text, row in table.items() if _may_be(Version.parse(text), version)}
+    found = fitting.pop() if len(fitting) == 1 else None
+    return found if found is not None and found.startswith("cu") else None
+
+
 def kind(row: Row) -> str:
     """``real``, ``meta``, ``stub``, ``placeholder`` or ``unknown``."""
     return str(row.get("kind").value)

@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from trtdoctor.findings import Report
+
+if TYPE_CHECKING:
+    from trtdoctor.canary.report import CanaryReport
+    from trtdoctor.resolution import Libs
 
 
 def render(report: Report, kind: str, *, verbose: bool = False, color: bool = False) -> str:
@@ -18,6 +23,28 @@ def render(report: Report, kind: str, *, verbose: bool = False, color: bool = Fa
     from trtdoctor.render import table_format
 
     return table_format.render(report, verbose=verbose, color=color)
+
+
+def render_libs(libs: Libs, kind: str, *, tree: bool = False, verbose: bool = False, color: bool = False) -> str:
+    """Who gets which library in the format ``kind`` (``table`` or ``json``), with a final newline."""
+    if kind == "json":
+        from trtdoctor.text import as_json
+
+        return as_json(libs.to_plain())
+    from trtdoctor.render import libs_table
+
+    return libs_table.render(libs, tree=tree, verbose=verbose, color=color)
+
+
+def render_canary(report: CanaryReport, kind: str, *, verbose: bool = False, color: bool = False) -> str:
+    """A canary in the format ``kind`` (``table`` or ``json``), with a final newline."""
+    if kind == "json":
+        from trtdoctor.text import as_json
+
+        return as_json(report.to_plain())
+    from trtdoctor.render import canary_table
+
+    return canary_table.render(report, verbose=verbose, color=color)
 
 
 def split_output(target: str, default: str, formats: Sequence[str]) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from types import ModuleType
 from trtdoctor.rules import (
     advisory,
     api,
+    canary,
     container,
     cuda,
     cudnn,
@@ -16,23 +17,34 @@ from trtdoctor.rules import (
     engine,
     feature,
     framework,
+    framework_files,
     gpu_served,
     gpu_state,
     gpu_visible,
     image,
     libcuda,
+    loader_agreement,
+    loader_missing,
+    loader_path,
+    loader_picks,
+    loader_symbols,
     onnxruntime,
     policy,
     python,
+    python_bindings,
     pytorch,
+    requirement,
     tensorrt_files,
     tensorrt_packages,
     tensorrt_releases,
+    tools,
+    unpinned,
+    wsl_driver,
 )
 from trtdoctor.rules.base import Rule, in_order, rules_of
 
 FAMILIES: tuple[tuple[str, str, tuple[ModuleType, ...]], ...] = (
-    ("CTR", "container, WSL, Jetson", (container, image)),
+    ("CTR", "container, WSL, Jetson", (container, wsl_driver, image)),
     ("DRV", "driver and its CUDA level", (driver_present, driver_levels, libcuda, advisory)),
     ("GPU", "compute capability, memory, MIG, health", (gpu_visible, gpu_served, gpu_state, feature)),
     (
@@ -42,11 +54,18 @@ FAMILIES: tuple[tuple[str, str, tuple[ModuleType, ...]], ...] = (
     ),
     ("CUD", "CUDA libraries", (cuda, advisory)),
     ("DNN", "cuDNN", (cudnn,)),
-    ("PYT", "Python, wheels, glibc", (python,)),
-    ("FWK", "frameworks on top", (onnxruntime, pytorch, framework, advisory)),
+    (
+        "LDR",
+        "what the loader really picks",
+        (loader_path, loader_missing, loader_picks, loader_agreement, loader_symbols),
+    ),
+    ("PYT", "Python, wheels, glibc", (python, python_bindings, unpinned)),
+    ("FWK", "frameworks on top", (onnxruntime, pytorch, framework, framework_files, advisory)),
+    ("TOL", "tools beside the libraries", (tools,)),
     ("ENG", "serialized engines", (engine,)),
     ("API", "calls and flags that a release lacks or has removed", (api,)),
-    ("POL", "what the site itself demands", (policy,)),
+    ("CAN", "the canary engine", (canary,)),
+    ("POL", "what the site itself demands", (policy, requirement)),
 )
 """Prefix, title and modules of each family, in the order of cause and effect: an earlier one is the likelier root."""
 

@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
 from datetime import date
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
+from trtdoctor.demands import Demand
 from trtdoctor.findings import FoundFact, Remedy, Severity, Unknown
 from trtdoctor.matrix import Fact, Matrix
 from trtdoctor.record import record
 from trtdoctor.snapshot import Snapshot
 from trtdoctor.stack import Stack
 
+_T = TypeVar("_T")
 MAX_TITLE = 110
 """Characters that a title should not exceed: it is read in a list, and in a log."""
 
@@ -34,6 +36,8 @@ class Problem:
     remedy: Remedy | None = None
     components: tuple[str, ...] | None = None
     """Instead of the rule's own; at most three."""
+    untested: bool = False
+    """Whether all that is wrong is that nobody has tested or promised it: then a canary that passes refutes it."""
 
 
 @record
@@ -45,7 +49,18 @@ class Context:
     as_of: date
     goal: frozenset[str]
     """Words of ``wants``: ``build``, ``run``, ``python``, ``fp16``, ``api:…``."""
+    demands: tuple[Demand, ...] = ()
+    """What is required beside the goal: ``--require``, the configuration's ``require``."""
     unknowns: dict[tuple[str, str], Unknown] = field(default_factory=dict)
+    memory: dict[str, Any] = field(default_factory=dict)
+    """What several rules ask for, worked out once in this judgement: :meth:`remember`."""
+
+    def remember(self, key: str, make: Callable[[], _T]) -> _T:
+        """What ``make`` gives, made when it is first asked for."""
+        if key not in self.memory:
+            self.memory[key] = make()
+        value: _T = self.memory[key]
+        return value
 
     @property
     def snapshot(self) -> Snapshot:

@@ -49,7 +49,8 @@ def other_major(context: Context) -> Iterable[Problem]:
         if not wanted or majors & set(wanted):
             continue
         required = bool(pairs) and all(tensorrt.cudnn(row).need == "required" for row, _ in pairs)
-        alone = len(stack.tensorrts) == 1
+        # Wheels bring the CUDA that they need: requirements that name another do not say that theirs is not there.
+        alone = len(stack.tensorrts) == 1 and not (context.snapshot.partial and item.origin == "pip")
         names = joined([f"CUDA {major}" for major in wanted], "or")
         shown = joined(list(dict.fromkeys(f"CUDA {cuda.version}" for cuda in there)))
         from trtdoctor.rules.offers import replacement
@@ -103,7 +104,7 @@ def majors_mixed(context: Context) -> Iterable[Problem]:
         others = sorted(set(runtimes) - {major})
         if not others:
             continue
-        whole = major in runtimes
+        whole = major in runtimes or bool(context.snapshot.partial)
         shown = joined([str(other) for other in others])
         facts = [distribution_found(dist), *(fact for other in others for fact in runtimes[other])]
         used = _tensorrt_majors(context)
@@ -155,6 +156,9 @@ def _runtime_majors(context: Context) -> dict[int, list[FoundFact]]:
     for item in context.stack.of("cuda"):
         if item.version and item.origin in ("pip", "conda") and not item.directory:
             found.setdefault(item.version.major, []).append(item.found())
+    for item in context.stack.builders if context.snapshot.partial else ():
+        if item.flavour and item.origin == "pip":
+            found.setdefault(cuda_major(item.flavour), []).append(item.found())  # its wheels bring that CUDA
     return found
 
 

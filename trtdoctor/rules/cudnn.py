@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 
 from trtdoctor.findings import FoundFact, Remedy, Severity
 from trtdoctor.matrix import Fact, cudnn, tensorrt
+from trtdoctor.matrix import wheels as index
 from trtdoctor.rules.base import Context, Problem, rule
 from trtdoctor.rules.releases import (
     candidates,
@@ -44,7 +46,7 @@ def missing(context: Context) -> Iterable[Problem]:
     """
     if context.stack.state("cudnn") != ABSENT:
         return
-    for item, wanted, facts in _required(context):
+    for item, wanted, facts in required(context):
         yield Problem(
             Severity.ERROR,
             f"{label(item)} needs cuDNN {wanted[0].major}, and none is there",
@@ -68,9 +70,11 @@ def other_major(context: Context) -> Iterable[Problem]:
     Sources: engine_measured, sm_853, cudnn_fwd_compat
     """
     found = [item for item in context.stack.of("cudnn") if item.version]
+    if not context.stack.of("cudnn"):
+        yield from _brought_along(context)
     if not found or len(found) != len(context.stack.of("cudnn")):
         return
-    for item, wanted, facts in _required(context):
+    for item, wanted, facts in required(context):
         majors = {version.major for version in wanted}
         if any(copy.version and copy.version.major in majors for copy in found):
             continue
@@ -81,6 +85,31 @@ def other_major(context: Context) -> Iterable[Problem]:
             breaks=_CANNOT_LOAD.format(wanted[0].major),
             facts=(item.found(), *(copy.found() for copy in found[:3])),
             sources=(*facts, *cudnn.abi(context.matrix, wanted[0], _version(found[0])).facts),
+            remedy=_install(context, item, wanted),
+        )
+
+
+def _brought_along(context: Context) -> Iterable[Problem]:
+    """Requirements on a TensorRT whose wheels ask for cuDNN without a version, and none on cuDNN: the newest comes."""
+    named = context.stack.distributions
+    if not context.snapshot.partial or "torch" in named or "tensorflow" in named:
+        return  # frameworks hold cuDNN at a version of their own
+    for item, wanted, facts in required(context):
+        flavours = {flavour for _, flavour in candidates(context, item)}
+        if item.origin != "pip" or len(flavours) != 1:
+            continue
+        name = f"nvidia-cudnn-{flavours.pop()}"
+        stated = named.get(name)
+        found = index.newest(context.matrix, name, (stated.specifier if stated else None) or "")
+        if found is None or Version.parse(found[0]).major in {version.major for version in wanted}:
+            continue
+        yield Problem(
+            Severity.WARNING,
+            f"{label(item)} brings {name} without a version: {found[0]}, and needs cuDNN {wanted[0].major}",
+            breaks=_CANNOT_LOAD.format(wanted[0].major),
+            detail="Unless the system has the cuDNN that it needs.",
+            facts=(item.found(), *((distribution_found(stated),) if stated else ())),
+            sources=(*facts, replace(found[1].get("versions"), value=found[0])),
             remedy=_install(context, item, wanted),
         )
 
@@ -103,7 +132,7 @@ def older_minor(context: Context) -> Iterable[Problem]:
     found = [item for item in context.stack.of("cudnn") if item.version]
     if not found:
         return
-    for item, wanted, facts in _required(context):
+    for item, wanted, facts in required(context):
         rows = rows_of(context, item)
         if any(row.get("cudnn", "older_minor").value == _HARMLESS for row in rows):
             continue
@@ -125,6 +154,7 @@ def older_minor(context: Context) -> Iterable[Problem]:
             facts=(item.found(), *(copy.found() for copy in copies[:3])),
             sources=(*facts, *cudnn.abi(context.matrix, lowest, older[0]).facts),
             remedy=_install(context, item, wanted, "upgrade"),
+            untested=True,
         )
 
 
@@ -145,7 +175,7 @@ def files_mixed(context: Context) -> Iterable[Problem]:
     wheels = _overlapping(context)
     if not mixed and not wheels:
         return
-    needed = bool(_required(context))
+    needed = bool(required(context))
     for item in mixed:
         parts = _file_versions(item)
         yield Problem(
@@ -234,7 +264,7 @@ def incomplete(context: Context) -> Iterable[Problem]:
     if not broken:
         return
     damaged = [item for item, _ in broken]
-    wanted = {version.major for _, versions, _ in _required(context) for version in versions}
+    wanted = {version.major for _, versions, _ in required(context) for version in versions}
     for item, lacking in broken:
         if any(other.major == item.major and other not in damaged for other in every):
             continue  # another copy of that major is whole
@@ -259,7 +289,7 @@ def incomplete(context: Context) -> Iterable[Problem]:
 # -- what TensorRT needs ----------------------------------------------------------------------------------------------
 
 
-def _required(context: Context) -> list[tuple[Installation, list[Version], tuple[Fact, ...]]]:
+def required(context: Context) -> list[tuple[Installation, list[Version], tuple[Fact, ...]]]:
     """The TensorRTs that surely need cuDNN, each with the versions that its documents name (one a candidate).
 
     The vendor's own containers and JetPacks are left out: their pairs were made to fit.
@@ -399,7 +429,7 @@ def _used(context: Context, wheels: list[Distribution]) -> Distribution:
     """The wheel that others here require, else that of the CUDA flavour to keep."""
     from trtdoctor.rules.offers import kept_flavour
 
-    required = {
+    counted = {
         wheel.name: sum(
             wheel.name in requirement.replace("_", "-").lower()
             for dist in context.stack.distributions.values()
@@ -407,10 +437,10 @@ def _used(context: Context, wheels: list[Distribution]) -> Distribution:
         )
         for wheel in wheels
     }
-    most = [wheel for wheel in wheels if required[wheel.name] == max(required.values())]
+    most = [wheel for wheel in wheels if counted[wheel.name] == max(counted.values())]
     if len(most) == 1:
         return most[0]
-    needing = {item.flavour for item, _, _ in _required(context) if item.flavour}
+    needing = {item.flavour for item, _, _ in required(context) if item.flavour}
     flavour = needing.pop() if len(needing) == 1 else kept_flavour(context, [_flavour(wheel) for wheel in most])
     return next((wheel for wheel in most if _flavour(wheel) == flavour), most[0])
 

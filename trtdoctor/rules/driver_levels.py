@@ -167,6 +167,7 @@ def driver_below_tensorrt_floor(ctx: Context) -> Iterator[Problem]:
             facts=(ctx.stack.driver_found(), item.found()),
             sources=(fact,),
             remedy=upgrade(ctx, floor, f"the documents of {label(item)} ask for it"),
+            untested=True,
         )
 
 

@@ -235,6 +235,7 @@ def cuda_below_gpu_floor(ctx: Context) -> Iterator[Problem]:
                     f"Install CUDA {bound} or a newer minor of CUDA {bound.major}.",
                     f"the first CUDA with code for {capability}",
                 ),
+                untested=True,
             )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from trtdoctor.findings import FoundFact, Severity
 from trtdoctor.matrix import Fact, Row, containers, cuda, jetpack
@@ -176,6 +177,50 @@ def _jetpack_python(ctx: Context) -> Fact | None:
     return jetpack.component(ctx.matrix, "python", Version.maybe(platform.jetpack), Version.maybe(platform.l4t))
 
 
+@rule(
+    "CTR403",
+    "image-has-other-tensorrt",
+    severity=Severity.WARNING,
+    components=("container", "tensorrt", "package"),
+)
+def image_other_tensorrt(ctx: Context) -> Iterator[Problem]:
+    """A file installs another TensorRT into an image of NVIDIA's that brings one.
+
+    Why it matters: The image's trtexec, plugins, C++ libraries and what was compiled against them stay with its own
+    release. Engines that one of the two builds do not load in the other.
+
+    Example: FROM nvcr.io/nvidia/tensorrt:24.08-py3, which has TensorRT 10.3.0, and RUN pip install tensorrt==8.6.1.
+
+    How to fix: Take the image whose TensorRT is the wanted one, or leave the image's TensorRT alone.
+
+    Sources: triton_notes
+    """
+    row = _image(ctx)
+    if row is None:
+        return
+    served = ctx.snapshot.platform.architecture == "aarch64" and row.text("tensorrt_sbsa") is not None
+    fact = row.get("tensorrt_sbsa" if served else "tensorrt")
+    brought = Version.maybe(fact.value)
+    if brought is None:
+        return
+    stated = [item for item in ctx.stack.builders if item.origin != "container" and item.stated_at]
+    other = [item for item in stated if item.version and not item.version.may_be(Version.parse(brought.short(3)))]
+    other = [item for item in other if item.version and not Version.parse(item.version.short(3)).may_be(brought)]
+    if other:
+        yield Problem(
+            Severity.WARNING,
+            f"{row.key} brings TensorRT {brought}; {other[0].version} is installed into it",
+            breaks="The image's trtexec, C++ libraries and plugins stay with its own release; engines of one do not "
+            "load in the other.",
+            facts=(replace(_image_found(row), where=_stated_at(ctx) or row.text("image")), other[0].found()),
+            sources=(fact,),
+            remedy=advice(
+                "container",
+                f"Take the image of a month that has TensorRT {other[0].version}, or leave out the second TensorRT.",
+            ),
+        )
+
+
 # -- what the rules share ---------------------------------------------------------------------------------------------
 
 
@@ -183,6 +228,11 @@ def _image(ctx: Context) -> Row | None:
     """The row of the image that this is, by its name; None when there is none."""
     found = ctx.snapshot.container
     return containers.find(ctx.matrix, found.image) if found is not None and found.image else None
+
+
+def _stated_at(ctx: Context) -> str | None:
+    found = ctx.snapshot.container
+    return found.stated_at if found is not None else None
 
 
 def _image_found(row: Row) -> FoundFact:

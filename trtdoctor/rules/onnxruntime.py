@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from trtdoctor.findings import FoundFact, Remedy, Severity
 from trtdoctor.matrix import Row, frameworks
 from trtdoctor.rules.base import Context, Problem, rule
+from trtdoctor.rules.framework_loading import all_found, needs_by_file
 from trtdoctor.rules.frameworks_found import (
     ONNXRUNTIME,
     TORCH,
@@ -41,23 +42,31 @@ def onnxruntime_cuda(context: Context) -> Iterable[Problem]:
     found = find(context, ONNXRUNTIME)
     if found is None:
         return
-    linked = linked_major(found.rows, "cuda")
+    if all_found(context, "cuda", "cublas"):
+        return
+    seen = needs_by_file(context, "cuda")
+    linked = (seen[0], ()) if seen else linked_major(found.rows, "cuda")
     present = _cuda_majors(context)
     if linked is None or not present:
         return
     wanted, facts = linked
     if wanted in present:
         return
-    elsewhere = _other_builds(found.rows, present)
+    elsewhere = seen is None and _other_builds(found.rows, present)
+    surely = not elsewhere and not found.dist.stated_at  # what no file names may be there all the same
     there = joined([f"CUDA {major}" for major in sorted(present)])
     yield Problem(
-        Severity.WARNING if elsewhere else Severity.ERROR,
+        Severity.ERROR if surely else Severity.WARNING,
         f"{found.label} is built for CUDA {wanted}; found is {there}",
         breaks=f"Neither its CUDA nor its TensorRT provider loads: libcublasLt.so.{wanted} cannot be opened.",
         detail="A build for another CUDA major lay on another index; which one this is cannot be told by its version."
         if elsewhere
         else "",
-        facts=(distribution_found(found.dist), *(fact for found_facts in present.values() for fact in found_facts[:2])),
+        facts=(
+            distribution_found(found.dist),
+            *((seen[1],) if seen else ()),
+            *(fact for found_facts in present.values() for fact in found_facts[:2]),
+        ),
         sources=facts,
         remedy=_onnxruntime_for(context, max(present), found),
     )
@@ -86,7 +95,10 @@ def onnxruntime_tensorrt(context: Context) -> Iterable[Problem]:
     runtimes = [item for item in context.stack.tensorrts if item.version]
     if found is None or not runtimes or len(runtimes) != len(context.stack.tensorrts):
         return
-    linked = linked_major(found.rows, "tensorrt")
+    if all_found(context, "tensorrt"):
+        return
+    seen = needs_by_file(context, "tensorrt")
+    linked = (seen[0], ()) if seen else linked_major(found.rows, "tensorrt")
     if linked is None or any(item.major == linked[0] for item in runtimes):
         return
     wanted, facts = linked
@@ -123,21 +135,28 @@ def onnxruntime_cudnn(context: Context) -> Iterable[Problem]:
     there = [item for item in context.stack.of("cudnn") if item.version]
     if found is None or not there or len(there) != len(context.stack.of("cudnn")):
         return
-    if any(row.get("cuda_provider_needs_cudnn").value is not True for row in found.rows):
+    if all_found(context, "cudnn"):
         return
-    linked = linked_major(found.rows, "cudnn")
+    seen = needs_by_file(context, "cudnn")
+    if seen is None and any(row.get("cuda_provider_needs_cudnn").value is not True for row in found.rows):
+        return
+    linked = (seen[0], ()) if seen else linked_major(found.rows, "cudnn")
     majors = {item.major for item in there} | _bundled_cudnn(context)
     if linked is None or linked[0] in majors:
         return
     wanted, facts = linked
     # The build for another CUDA major, from another index, can link another cuDNN.
-    elsewhere = _other_builds(found.rows, {major: [] for major in (10, 11, 12, 13)})
+    elsewhere = seen is None and _other_builds(found.rows, {major: [] for major in (10, 11, 12, 13)})
     shown = joined(list(dict.fromkeys(f"cuDNN {item.version}" for item in there)))
     yield Problem(
-        Severity.WARNING if elsewhere else Severity.ERROR,
+        Severity.WARNING if elsewhere or found.dist.stated_at else Severity.ERROR,
         f"{found.label} links cuDNN {wanted}; found is {shown}",
         breaks=f"Its CUDA provider does not load: libcudnn.so.{wanted} cannot be opened.",
-        facts=(distribution_found(found.dist), *(item.found() for item in there[:3])),
+        facts=(
+            distribution_found(found.dist),
+            *((seen[1],) if seen else ()),
+            *(item.found() for item in there[:3]),
+        ),
         sources=facts,
         remedy=Remedy("cudnn", "choose", f"=={wanted}.*", f"Install cuDNN {wanted}, which {found.label} links."),
     )

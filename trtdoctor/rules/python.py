@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from trtdoctor.findings import FoundFact, Remedy, Severity
 from trtdoctor.matrix import Fact
+from trtdoctor.matrix import wheels as wheel_index
+from trtdoctor.matrix.distributions import DistributionSpec
 from trtdoctor.rules.base import Context, Problem, rule
 from trtdoctor.rules.releases import (
     distribution_found,
@@ -15,6 +17,7 @@ from trtdoctor.rules.releases import (
     platforms_of,
     python_found,
     rows_of,
+    tensorrt_distributions,
 )
 from trtdoctor.rules.wheels import glibc_of, pip_subjects, wheels_for
 from trtdoctor.snapshot import Distribution
@@ -112,6 +115,9 @@ def placeholder(context: Context) -> Iterable[Problem]:
         if not name.startswith(("nvidia-", "tensorrt", "torch")):
             continue
         spec = known_spec(context.matrix, name)
+        if spec is not None and dist.stated_at:
+            yield from _stated_placeholder(context, dist, spec)
+            continue
         if spec is None or spec.real != "placeholder" or dist.has_libraries is True:
             if spec is not None and name == "nvidia-tensorrt" and dist.has_libraries is True:
                 yield _old_name(dist)
@@ -212,6 +218,43 @@ def _library_floors(context: Context, item: Installation) -> Iterable[tuple[str,
                 yield "0", fact, fact.certainty  # one candidate without a floor: nothing can be said
             else:
                 yield fact.value, fact, fact.certainty
+
+
+def _stated_placeholder(context: Context, dist: Distribution, spec: DistributionSpec) -> Iterable[Problem]:
+    """A requirement on a placeholder. The parts that NVIDIA's own index has under the same name are left alone."""
+    if spec.real != "placeholder" or spec.part in ("libs", "bindings"):
+        return
+    exact = Version.maybe(dist.version)
+    found = wheel_index.newest(context.matrix, dist.name, dist.specifier or "")
+    version = dist.version if exact else found[0] if found else None
+    row = wheel_index.of(context.matrix, dist.name, exact) if exact else found[1] if found else None
+    if row is not None and wheel_index.kind(row) != "placeholder":
+        yield _old_name(dist)  # a version that had content
+        return
+    is_tensorrt = spec.component == "tensorrt"
+    others = [other for other, _ in tensorrt_distributions(context) if other is not dist]
+    alone = is_tensorrt and row is not None and not others and not context.stack.builders
+    offer = None
+    if alone:
+        from trtdoctor.rules.offers import fitting
+
+        offer = fitting(context)
+    what = f"{dist.name} {version}" if exact else dist.name
+    if not exact and version is not None:
+        what = f"{dist.name} is not pinned: the newest, {version},"
+    yield Problem(
+        Severity.ERROR if alone else Severity.WARNING,
+        f"{what} is a placeholder without libraries",
+        breaks="The installation passes or stops in its build, and import tensorrt fails: there is no TensorRT in it."
+        if alone
+        else "It gives nothing, or stops the installation on purpose.",
+        facts=(distribution_found(dist),),
+        sources=(row.get("kind") if row is not None else _row_fact(context, dist.name),),
+        components=("package", "tensorrt") if is_tensorrt else ("package", "python"),
+        remedy=offer.remedy(f"{dist.name} has no libraries", "replace", (dist.name,))
+        if offer
+        else Remedy(dist.name, "remove", None, "It installs nothing."),
+    )
 
 
 def _old_name(dist: Distribution) -> Problem:

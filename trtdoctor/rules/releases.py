@@ -159,16 +159,28 @@ def tensorrt_distributions(context: Context) -> list[tuple[Distribution, Distrib
     return found
 
 
+def named(item: Distribution) -> str:
+    """A distribution in a sentence: ``torch 2.9.1``; with what a requirement allows where that is no one version."""
+    if item.version is None or (item.specifier and item.specifier != f"=={item.version}"):
+        return f"{item.name} {item.specifier}".strip() if item.specifier else item.name
+    return f"{item.name} {item.version}"
+
+
 def distribution_found(item: Distribution) -> FoundFact:
     """A distribution as a fact for a finding."""
-    return FoundFact(f"package {item.name}", item.version or "version unknown", item.location, "python")
+    version = item.version or "version unknown"
+    if item.specifier and item.specifier != f"=={item.version}":
+        version = item.specifier  # a requirement that allows several
+    elif item.specifier == "":
+        version = "any version"
+    return FoundFact(f"package {item.name}", version, item.stated_at or item.location, "python")
 
 
 def python_found(context: Context) -> tuple[FoundFact, ...]:
     """The judged Python as a fact for a finding."""
     found = context.stack.interpreter
     return (
-        (FoundFact("python", found.version, found.path or found.chosen_by, "python"),)
+        (FoundFact("python", found.version, found.stated_at or found.path or found.chosen_by, "python"),)
         if found and found.version
         else ()
     )

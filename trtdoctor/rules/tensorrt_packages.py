@@ -14,6 +14,7 @@ from trtdoctor.rules.releases import (
     joined,
     known_spec,
     labels,
+    named,
     rows_of,
     tensorrt_distributions,
 )
@@ -44,7 +45,7 @@ _Members = list[tuple[Distribution, DistributionSpec]]
 _Group = tuple[str, str | None]
 
 
-@rule("TRT101", "no-tensorrt", severity=Severity.ERROR, components=("tensorrt",), silenced_by=("TRT111",))
+@rule("TRT101", "no-tensorrt", severity=Severity.ERROR, components=("tensorrt",), silenced_by=("TRT111", "LDR301"))
 def no_tensorrt(context: Context) -> Iterable[Problem]:
     """No TensorRT was found, though every usual place was searched.
 
@@ -125,7 +126,8 @@ def _kept_first(context: Context, groups: dict[tuple[str, str | None], _Members]
 
 def _payload(context: Context, product: str, flavour: str | None, members: _Members) -> Problem | None:
     if all(dist.has_libraries is None for dist, _ in members):
-        return None  # only names and versions are known
+        # Only names and versions are known.
+        return _bindings_alone(context, product, flavour, members) if members[0][0].stated_at else None
     broken = [dist for dist, _ in members if dist.files_missing]
     libs = [dist for dist, spec in members if spec.part in _LIBRARY_PARTS and dist.has_libraries]
     bindings = [dist for dist, spec in members if spec.part in _BINDING_PARTS]
@@ -162,6 +164,27 @@ def _payload(context: Context, product: str, flavour: str | None, members: _Memb
         sources=(_real_fact(context, main.name),),
         components=("tensorrt-rtx" if product == "rtx" else "tensorrt", "package"),
         remedy=_whole(context, product, version, flavour, names),
+    )
+
+
+def _bindings_alone(context: Context, product: str, flavour: str | None, members: _Members) -> Problem | None:
+    """Requirements that name bindings, and nothing that brings the libraries: bindings do not require them."""
+    parts = {spec.part for _, spec in members}
+    others = [spec for _, spec in tensorrt_distributions(context) if spec.product == product and spec.flavour is None]
+    if not parts <= _BINDING_PARTS or context.stack.builders or any(spec.part in _META_PARTS for spec in others):
+        return None
+    main = members[0][0]
+    version = Version.maybe(main.version)
+    names = _names(context, product, flavour)
+    number = f".{version.major}" if version else ""
+    return Problem(
+        Severity.WARNING,
+        f"{named(main)} is named without {_MAIN_NAME[product]}: it brings no libraries",
+        breaks=f"The import fails, unless the system has it: {_MAIN_NAME[product]}.so{number} cannot be opened.",
+        facts=tuple(distribution_found(dist) for dist, _ in members[:4]),
+        sources=(_real_fact(context, main.name),),
+        components=("tensorrt-rtx" if product == "rtx" else "tensorrt", "package"),
+        remedy=_whole(context, product, version, flavour, names or [main.name]),
     )
 
 
@@ -276,12 +299,12 @@ def packages_disagree(context: Context) -> Iterable[Problem]:
 
 def _shortened(head: str, found: list[Distribution]) -> str:
     """A title that names the distributions; with many of them only the first, and how many more there are."""
-    named = [f"{dist.name} {dist.version}" for dist in found]
-    text = head + joined(named)
-    for number in range(len(named) - 1, 0, -1):
+    shown = [named(dist) for dist in found]
+    text = head + joined(shown)
+    for number in range(len(shown) - 1, 0, -1):
         if len(text) <= MAX_TITLE:
             break
-        text = f"{head}{', '.join(named[:number])} and {len(named) - number} more"
+        text = f"{head}{', '.join(shown[:number])} and {len(shown) - number} more"
     return text
 
 
