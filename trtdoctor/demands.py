@@ -448,6 +448,8 @@ def _precision(demand: Demand, stack: Stack) -> Met:
             judged = features.precision(stack.matrix, gpu.compute_capability, name, version)
             unsure = version is None and judged.answer is Answer.YES
             reason = f"{judged.reason}, but no version of TensorRT is known" if unsure else judged.reason
+            if judged.word in ("not-yet", "gone"):
+                reason = f"TensorRT {version} ({reason})"
             said.append((Answer.UNKNOWN if unsure else judged.answer, reason))
     result = Answer.all(state for state, _ in said)
     telling = list(dict.fromkeys(reason for state, reason in said if state is result))

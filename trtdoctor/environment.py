@@ -104,12 +104,12 @@ class Environment:
 
     @cached_property
     def cudnn(self) -> Component:
-        """cuDNN."""
+        """The cuDNN libraries."""
         return _component("cudnn", self._stack.of("cudnn"))
 
     @cached_property
     def cublas(self) -> Component:
-        """cuBLAS."""
+        """The cuBLAS libraries."""
         return _component("cublas", self._stack.of("cublas"))
 
     @cached_property

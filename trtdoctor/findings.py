@@ -140,6 +140,10 @@ class Finding:
     fix: tuple[Fix, ...] = ()
     untested: bool = False
     """Whether all that is wrong is that nobody has tested or promised it."""
+    waived: str | None = None
+    """Why it counts neither for the verdict nor for the exit code, and until when; None when it counts."""
+    waived_by: str | None = None
+    """Who answers for that."""
 
 
 @record
@@ -202,6 +206,10 @@ class Report:
     as_of: str
     goal: tuple[str, ...]
     interpreter: dict[str, str | None] | None = field(default=None)
+    configuration: str | None = None
+    """The file whose requirements, waivers and settings were used; None without one."""
+    known: int | None = None
+    """How many findings are left out because the recorded state beside it (``--baseline``) has them; None without."""
     answers: Any = field(default=None, metadata={"json": False})
     """What answers requirements on the Snapshot (:class:`~trtdoctor.demands.Answers`); None for a report that was not
     made by ``judge``."""
@@ -224,16 +232,21 @@ class Report:
     @property
     def in_short(self) -> str:
         """The verdict and what it rests on, in one line."""
-        serious = [f"{item.code} {item.title}" for item in self.findings if item.severity is not Severity.INFO]
+        serious = [f"{item.code} {item.title}" for item in self.standing if item.severity is not Severity.INFO]
         unsure = [f"{item.component}: {item.why}" for item in self.unknowns]
         causes = serious or (unsure if self.verdict is Verdict.UNKNOWN else [])
         more = f"; and {len(causes) - 3} more" if len(causes) > 3 else ""
         return f"{self.verdict.prose}: {'; '.join(causes[:3])}{more}" if causes else self.verdict.prose
 
     @property
+    def standing(self) -> tuple[Finding, ...]:
+        """The findings that count: those that nobody has waived."""
+        return tuple(item for item in self.findings if item.waived is None)
+
+    @property
     def counts(self) -> dict[str, int]:
-        """How many findings of each severity."""
-        return {level.value: sum(item.severity is level for item in self.findings) for level in _SEVERITIES}
+        """How many findings of each severity count."""
+        return {level.value: sum(item.severity is level for item in self.standing) for level in _SEVERITIES}
 
     def fails(self, threshold: str) -> bool:
         """Whether the exit code is 1: ``threshold`` is ``error``, ``warning``, ``unknown`` or ``never``."""
@@ -244,7 +257,7 @@ class Report:
             unsure = any(item.component == REQUIREMENT for item in self.unknowns)
             return unsure or self.verdict in (Verdict.BROKEN, Verdict.UNKNOWN)
         limit = Severity(threshold).rank
-        return any(item.severity.rank <= limit for item in self.findings)
+        return any(item.severity.rank <= limit for item in self.standing)
 
     def to_plain(self) -> dict[str, Any]:
         """The JSON form (``trtdoctor-report/1``), as plain data."""
@@ -271,6 +284,8 @@ class Report:
             "as_of": self.as_of,
             "goal": list(self.goal),
             "interpreter": self.interpreter,
+            "configuration": self.configuration,
+            "known": self.known,
         }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from trtdoctor.findings import Finding, FoundFact, InventoryItem, Unknown
+from trtdoctor.findings import Finding, FoundFact, InventoryItem, Severity, Unknown
 from trtdoctor.stack import ABSENT, Installation, Stack
 
 _COMPONENTS = ("cuda", "cublas", "nvrtc", "cudnn")
@@ -49,7 +49,10 @@ def _tools(stack: Stack) -> Iterator[InventoryItem]:
 def _status(told: tuple[Finding, ...], component: str, fact: FoundFact | None, otherwise: str) -> str:
     """The worst finding that rests on just this fact, or, where there is no such fact, that names the component."""
     about = [
-        item.severity for item in told if (fact in item.facts if fact is not None else component in item.components)
+        # What is waived is worth knowing, and no more.
+        item.severity if item.waived is None else Severity.INFO
+        for item in told
+        if (fact in item.facts if fact is not None else component in item.components)
     ]
     return min(about, key=lambda severity: severity.rank).value if about else otherwise
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 
 from trtdoctor import __version__
@@ -22,10 +23,11 @@ from trtdoctor.fixes import fixes_for
 from trtdoctor.inventory import inventory_of
 from trtdoctor.matrix import Fact, Matrix
 from trtdoctor.reconcile import reconcile
-from trtdoctor.rules import RULES
+from trtdoctor.rules import AFTER_WAIVERS, RULES
 from trtdoctor.rules.base import Context, Problem, Rule
 from trtdoctor.snapshot import Snapshot
 from trtdoctor.stack import ABSENT, UNKNOWN, Stack
+from trtdoctor.waivers import Waiver, waive
 
 DEFAULT_GOAL = ("build", "run")
 MAX_COMPONENTS = 3
@@ -65,26 +67,32 @@ def judge(
     ignore: Iterable[str] = (),
     outside: Iterable[str] = (),
     demands: Iterable[Demand] = (),
+    waivers: Iterable[Waiver] = (),
+    configuration: str | None = None,
 ) -> Report:
     """Judge a Snapshot. ``select`` and ``ignore`` are codes or their prefixes (``DRV``, ``DRV1``, ``DRV101``).
 
     ``outside`` are components that the question leaves out: that they are not known is not told, and plays no part in
     the verdict. ``demands`` are what is required beside the goal: one that is not met is an error, one that nobody can
-    judge an unknown.
+    judge an unknown. What ``waivers`` cover counts for nothing; ``configuration`` is where they and the rest come from.
     """
     words = tuple(dict.fromkeys(goal)) or snapshot.wants or DEFAULT_GOAL
     stack = Stack(snapshot, matrix)
     context = Context(stack, matrix, as_of, frozenset(words), tuple(demands))
     found = reconcile(_findings(context), snapshot)
     findings = [item for item in found if _chosen(item.code, tuple(select), tuple(ignore))]
+    answered = [item for item in waivers if _chosen(item.code, tuple(select), tuple(ignore))]
+    if answered:
+        findings, uses = waive(findings, answered, as_of)
+        told = _findings_on_waivers(replace(context, uses=uses))
+        findings += [item for item in told if _chosen(item.code, tuple(select), tuple(ignore))]
     findings.sort(key=lambda item: item.severity.rank)
     left_out = frozenset(outside)
     unknowns = tuple(item for item in context.unknowns.values() if item.component not in left_out)
     inventory = inventory_of(stack, findings, unknowns)
-    serious = [item for item in findings if item.severity is not Severity.INFO]
     return Report(
-        verdict=_verdict(findings, unknowns),
-        primary=serious[0].code if serious else None,
+        verdict=verdict_of(findings, unknowns),
+        primary=primary_of(findings),
         findings=tuple(findings),
         inventory=inventory,
         unknowns=unknowns,
@@ -94,6 +102,7 @@ def judge(
         as_of=as_of.isoformat(),
         goal=words,
         interpreter=_interpreter(stack),
+        configuration=configuration,
         answers=Answers(stack),
     )
 
@@ -126,6 +135,10 @@ def _findings(context: Context) -> list[Finding]:
     return found
 
 
+def _findings_on_waivers(context: Context) -> list[Finding]:
+    return [_finding(rule, problem, context) for rule in AFTER_WAIVERS for problem in rule.check(context)]
+
+
 def _finding(rule: Rule, problem: Problem, context: Context) -> Finding:
     return Finding(
         code=rule.code,
@@ -155,10 +168,17 @@ def _chosen(code: str, select: tuple[str, ...], ignore: tuple[str, ...]) -> bool
     return (not select or code.startswith(select)) and not (ignore and code.startswith(ignore))
 
 
-def _verdict(findings: list[Finding], unknowns: tuple[Unknown, ...]) -> Verdict:
-    if any(item.severity is Severity.ERROR for item in findings):
+def primary_of(findings: Iterable[Finding]) -> str | None:
+    """The code of the first finding that counts and is more than worth knowing."""
+    return next((item.code for item in findings if item.severity is not Severity.INFO and item.waived is None), None)
+
+
+def verdict_of(findings: Iterable[Finding], unknowns: Iterable[Unknown]) -> Verdict:
+    """What findings and unknowns come to; what is waived plays no part."""
+    severities = {item.severity for item in findings if item.waived is None}
+    if Severity.ERROR in severities:
         return Verdict.BROKEN
-    if any(item.severity is Severity.WARNING for item in findings):
+    if Severity.WARNING in severities:
         return Verdict.AT_RISK
     if any(item.component in _VITAL for item in unknowns):
         return Verdict.UNKNOWN
@@ -172,4 +192,4 @@ def _interpreter(stack: Stack) -> dict[str, str | None] | None:
     return {"path": found.path, "version": found.version, "chosen_by": found.chosen_by}
 
 
-__all__ = ["DEFAULT_GOAL", "InventoryItem", "judge"]
+__all__ = ["DEFAULT_GOAL", "InventoryItem", "judge", "primary_of", "verdict_of"]

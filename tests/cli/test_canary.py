@@ -188,7 +188,7 @@ def test_ctrl_c_ends_everything(standin: Path, tmp_path: Path) -> None:
         time.sleep(0.02)
     program.send_signal(signal.SIGINT)
     out, err = program.communicate(timeout=10)
-    assert (program.returncode, out, err) == (2, b"", b"trtdoctor: interrupted\n")
+    assert (program.returncode, out, err.strip()) == (2, b"", b"trtdoctor: interrupted")
     assert list(temporary.iterdir()) == []
 
 

@@ -39,6 +39,7 @@ from trtdoctor.rules import (
     tensorrt_releases,
     tools,
     unpinned,
+    waiver,
     wsl_driver,
 )
 from trtdoctor.rules.base import Rule, in_order, rules_of
@@ -65,7 +66,7 @@ FAMILIES: tuple[tuple[str, str, tuple[ModuleType, ...]], ...] = (
     ("ENG", "serialized engines", (engine,)),
     ("API", "calls and flags that a release lacks or has removed", (api,)),
     ("CAN", "the canary engine", (canary,)),
-    ("POL", "what the site itself demands", (policy, requirement)),
+    ("POL", "what the site itself demands", (policy, requirement, waiver)),
 )
 """Prefix, title and modules of each family, in the order of cause and effect: an earlier one is the likelier root."""
 
@@ -82,4 +83,6 @@ def _written(families: Iterable[tuple[str, str, tuple[ModuleType, ...]]]) -> lis
 
 RULES: tuple[Rule, ...] = in_order(_written(FAMILIES))
 """In the order in which they run: as written, but a silencer always before what it silences."""
+AFTER_WAIVERS: tuple[Rule, ...] = tuple(rules_of(waiver))
+"""Those of them that speak of waivers: run once more when these have been applied, and silent before."""
 BY_CODE: dict[str, Rule] = {rule.code: rule for rule in RULES}

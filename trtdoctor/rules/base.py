@@ -14,6 +14,7 @@ from trtdoctor.matrix import Fact, Matrix
 from trtdoctor.record import record
 from trtdoctor.snapshot import Snapshot
 from trtdoctor.stack import Stack
+from trtdoctor.waivers import Use
 
 _T = TypeVar("_T")
 MAX_TITLE = 110
@@ -51,6 +52,8 @@ class Context:
     """Words of ``wants``: ``build``, ``run``, ``python``, ``fp16``, ``api:…``."""
     demands: tuple[Demand, ...] = ()
     """What is required beside the goal: ``--require``, the configuration's ``require``."""
+    uses: tuple[Use, ...] = ()
+    """What became of the waivers: empty while they have not been applied."""
     unknowns: dict[tuple[str, str], Unknown] = field(default_factory=dict)
     memory: dict[str, Any] = field(default_factory=dict)
     """What several rules ask for, worked out once in this judgement: :meth:`remember`."""
