@@ -9,7 +9,7 @@ else those that a program gets, else all; they must agree.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from trtdoctor.matrix import distributions, features
 from trtdoctor.record import record
@@ -147,7 +147,7 @@ def _suggestion(subject: str, rest: str) -> str:
     }
     close = aliases.get(subject) or next(iter(difflib.get_close_matches(subject, SUBJECTS, n=1)), None)
     if close:
-        return f"; did you mean {close}{clean(rest, 40)}?"
+        return f"; did you mean {close}{rest if re.fullmatch('[!-~]{0,40}', rest) else ''}?"
     return f"; known: {', '.join(SUBJECTS)} (a Python package is package:NAME)"
 
 
@@ -397,8 +397,8 @@ def _count(demand: Demand, stack: Stack, wanted: str) -> Met:
     return Met(demand, Answer.agreed(states), wanted, f"{found} ({hidden} hidden)" if hidden else found)
 
 
-def _clauses(specifier: str) -> Iterator[tuple[str, str]]:
-    return iter([(match[1], match[2]) for match in map(_CLAUSE.fullmatch, specifier.split(",")) if match])
+def _clauses(specifier: str) -> list[tuple[str, str]]:
+    return [(match[1], match[2]) for match in map(_CLAUSE.fullmatch, specifier.split(",")) if match]
 
 
 def _memory(gpu: GpuFact, specifier: str) -> tuple[Answer, str]:

@@ -173,12 +173,15 @@ class Environment:
 
     def require(self, *requirements: str) -> None:
         """Insist on requirements, as :meth:`Report.require` does."""
+        failed = None
         try:
             self.report.require(*requirements)
         except RequirementError as error:
             if self._unmet is None:
                 raise
-            self._unmet(error)
+            failed = error
+        if failed is not None and self._unmet is not None:
+            self._unmet(failed)
 
 
 def _component(name: str, items: Iterable[Installation]) -> Component:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -42,16 +42,22 @@ def lint(
     goal: Iterable[str] = (),
     select: Iterable[str] = (),
     ignore: Iterable[str] = (),
+    shown: Callable[[str], str] | None = None,
 ) -> Lint:
     """Judge what ``paths`` state, taken together as one environment.
 
     ``stage`` is the one of a Dockerfile; ``gpus`` and ``driver`` describe the machine that it is for, as ``--set``
-    does. Raises :class:`~trtdoctor.requirements.FileError` for a file that cannot be read, and
+    does. ``shown`` gives the names by which the files are called, where others read the report: it is a redacted one
+    then. Raises :class:`~trtdoctor.requirements.FileError` for a file that cannot be read, and
     :class:`~trtdoctor.declared.DeclarationError` for a machine that cannot.
     """
     found, target = _read(paths, target, matrix, stage)
+    if shown is not None:
+        from trtdoctor.requirements.renamed import renamed
+
+        found = [renamed(item, shown) for item in found]
     environment = environment_of(found, target, matrix)
-    snapshot = _on_machine(environment.snapshot, gpus, driver)
+    snapshot = replace(_on_machine(environment.snapshot, gpus, driver), redacted=shown is not None)
     stated = {"driver": driver is not None, "gpu": snapshot.gpus is not None}
     outside = [name for name, known in stated.items() if not known]
     names = _tensorrt_names(environment)

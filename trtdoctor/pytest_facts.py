@@ -139,9 +139,13 @@ class Facts:
 def _judged(snapshot: Snapshot) -> Report:
     from trtdoctor.judge import judge
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return judge(snapshot, _matrix(), as_of=date.today())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return judge(snapshot, _matrix(), as_of=date.today())
+    except Exception as error:
+        said = clean(f"{type(error).__name__}: {error}", 200)
+        raise FactsError(f"trtdoctor could not judge this environment: {said}") from None
 
 
 def _redacted(report: Report) -> Report:

@@ -9,6 +9,7 @@ from trtdoctor.demands import DemandError, parse
 from trtdoctor.environment import Environment
 from trtdoctor.findings import Report, RequirementError, Severity, Verdict
 from trtdoctor.pytest_facts import Facts, FactsError
+from trtdoctor.render.parts import said
 from trtdoctor.text import clean, harmless
 from trtdoctor.versions import Answer
 
@@ -94,14 +95,14 @@ def why_not(mark: Mark, facts: Facts, fail_on: str) -> str | None:
     The canary runs only where nothing else stands in the way.
     """
     try:
-        said = _why_not(mark.requirements, facts.report, facts.shown, fail_on)
-        if said is None and mark.canary:
-            said = _why_not(("canary",), facts.report_with_canary, facts.shown_with_canary, fail_on)
+        why = _why_not(mark.requirements, facts.report, facts.shown, fail_on)
+        if why is None and mark.canary:
+            why = _why_not(("canary",), facts.report_with_canary, facts.shown_with_canary, fail_on)
     except FactsError as error:
-        said = str(error)
-    if said is None:
+        why = str(error)
+    if why is None:
         return None
-    return harmless(clean(f"{mark.reason}: {said}" if mark.reason else said, 600))
+    return harmless(clean(f"{mark.reason}: {why}" if mark.reason else why, 600))
 
 
 def _why_not(requirements: Iterable[str], report: Report, shown: Report, fail_on: str) -> str | None:
@@ -115,9 +116,9 @@ def _why_not(requirements: Iterable[str], report: Report, shown: Report, fail_on
 
 def explained(text: str, report: Report, shown: Report) -> str:
     """Why a requirement is not met, in the words of the redacted facts where those say the same."""
-    real, said = report.answers(text), shown.answers(text)
-    if said.answer is real.answer:
-        return str(said.said)
+    real, hidden = report.answers(text), shown.answers(text)
+    if hidden.answer is real.answer:
+        return str(hidden.said)
     return f"{text} is not met" if real.answer is Answer.NO else f"not known whether {text} is met"
 
 
@@ -141,8 +142,7 @@ def summary(facts: Facts, *, canary: bool, verbose: bool) -> Iterator[str]:
     except FactsError as error:
         yield harmless(str(error))
         return
-    counts = ", ".join(f"{number} {name}" for name, number in report.counts.items() if number) or "no findings"
-    yield f"verdict: {report.verdict.prose} ({counts})"
+    yield f"verdict: {report.verdict.prose} ({said(report.counts)})"
     for finding in report.findings:
         if finding.severity is not Severity.INFO or verbose:
             yield harmless(f"{finding.severity.value} {finding.code} {finding.title}")

@@ -14,7 +14,7 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pytest
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from trtdoctor.pytest_facts import Facts
     from trtdoctor.snapshot import Canary
 
+_T = TypeVar("_T")
 MODES = ("off", "report", "skip", "strict")
 FAIL_ON = ("error", "warning", "unknown", "never")
 MARKER = (
@@ -35,7 +36,7 @@ MARKER = (
 _POLL_SECONDS = 0.05
 _PATIENCE_SECONDS = {"facts": 120, "canary": 400}
 """How long a worker waits: longer than the check, or the canary, can take."""
-_REFUSED = {"skip": "skipped", "strict": "failed", "report": "unmet"}
+_REFUSED = {"skip": "skipped", "strict": "failed", "report": "run all the same"}
 _PROPERTY = "trtdoctor"
 _EXCHANGE = "trtdoctor_exchange"
 
@@ -219,11 +220,13 @@ class _Doctor:
         """Let the test run, or not."""
         from trtdoctor.pytest_gate import Mark, MarkError, why_not
 
+        wrong, reason = None, None
         try:
-            wanted = Mark(mark.args, mark.kwargs)
+            reason = why_not(Mark(mark.args, mark.kwargs), self.facts, self.fail_on)
         except MarkError as error:
-            pytest.fail(f"the trt marker of {item.nodeid}: {error}", pytrace=False)
-        reason = why_not(wanted, self.facts, self.fail_on)
+            wrong = f"the trt marker of {item.nodeid}: {error}"
+        if wrong is not None:
+            pytest.fail(wrong, pytrace=False)
         if reason is not None:
             self.refuse(reason)
 
@@ -234,37 +237,34 @@ class _Doctor:
         if self.mode == "strict":
             pytest.fail(f"trtdoctor: {reason}", pytrace=False)
         if self.mode == "skip":
-            pytest.skip(f"trtdoctor: {reason}")
+            _skip(f"trtdoctor: {reason}")
 
     def environment(self) -> Environment:
         """The fixture ``trt_env``."""
-        from trtdoctor.pytest_facts import FactsError
-        from trtdoctor.pytest_gate import environment
 
-        self._skip_when_off("trt_env")
-        try:
-            return environment(self.facts, self.refuse)
-        except FactsError as error:
-            self._no_facts(error)
+        def view(facts: Facts) -> Environment:
+            from trtdoctor.pytest_gate import environment
+
+            return environment(facts, self.refuse)
+
+        return self._given("trt_env", view)
 
     def canary(self) -> Canary:
         """The fixture ``trt_canary``."""
+        return self._given("trt_canary", lambda facts: facts.canary())
+
+    def _given(self, name: str, make: Callable[[Facts], _T]) -> _T:
+        """What a fixture gives; the test is over where there is nothing to give."""
+        if self.mode == "off":
+            _skip(f"trtdoctor is off, and this test asks for {name}")
         from trtdoctor.pytest_facts import FactsError
 
-        self._skip_when_off("trt_canary")
         try:
-            return self.facts.canary()
+            return make(self.facts)
         except FactsError as error:
-            self._no_facts(error)
-
-    def _skip_when_off(self, name: str) -> None:
-        if self.mode == "off":
-            pytest.skip(f"trtdoctor is off, and this test asks for {name}")
-
-    def _no_facts(self, error: Exception) -> NoReturn:
-        if self.mode == "skip":
-            pytest.skip(f"trtdoctor: {error}")
-        pytest.fail(f"trtdoctor: {error}", pytrace=False)
+            reason = str(error)
+        self.refuse(reason)
+        return pytest.fail(f"trtdoctor: {reason}", pytrace=False)
 
 
 class _Counting:
@@ -362,6 +362,11 @@ def _snapshot_file(config: pytest.Config) -> str | None:
     if not os.path.isfile(path) and not hasattr(config, "workerinput"):
         raise pytest.UsageError(f"trtdoctor: there is no snapshot {path}")
     return path
+
+
+def _skip(reason: str) -> NoReturn:
+    """Skip the test that runs, as if it was marked so: ``-rs`` names the test, not this line."""
+    raise pytest.skip.Exception(reason, _use_item_location=True)
 
 
 _KEY = pytest.StashKey[_Doctor]()

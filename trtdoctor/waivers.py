@@ -28,7 +28,7 @@ class Waiver:
     code: str
     """The rule's, whole: ``TRT601``."""
     component: str
-    """A word of the finding's ``components``, or the key of one of its facts: ``tensorrt``, ``gpu``, ``package:NAME``."""
+    """A word of the finding's ``components``, or the key of one of its facts: ``tensorrt``, ``package:NAME``."""
     version: str | None
     """Specifier that every version that the finding names of the component must fall under; None for any or none."""
     reason: str
@@ -85,9 +85,7 @@ def covers(waiver: Waiver, finding: Finding) -> bool:
     if waiver.version is None:
         return bool(versions) or waiver.component in finding.components
     wanted = waiver.version
-    return bool(versions) and all(
-        version is not None and within(version, wanted) is Answer.YES for version in versions
-    )
+    return bool(versions) and all(version is not None and within(version, wanted) is Answer.YES for version in versions)
 
 
 def versions_of(finding: Finding, component: str) -> Iterator[Version | None]:

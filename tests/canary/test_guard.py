@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from trtdoctor.canary.guard import ANSWER_BYTES, OUTPUT_BYTES, Ended, Limits, run_guarded
+from trtdoctor.canary.guard import ANSWER_BYTES, OUTPUT_BYTES, Ended, Limits, _told, run_guarded
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MARK = "TRTDOCTOR_TEST_MARK"
@@ -269,6 +269,14 @@ def test_fifty_at_once_do_not_disturb_each_other(place: Path) -> None:
     left_clean(place)
 
 
+def test_what_the_warden_says_is_understood() -> None:
+    # A kill by the kernel for want of memory cannot be made here without a control group of one's own.
+    ended = _told("signalled 9 4096 1\n", False)
+    assert (ended.signal, ended.out_of_memory, ended.peak_bytes) == ("SIGKILL", True, 4096)
+    assert _told("signalled 9 4096 -1\n", False).out_of_memory is False
+    assert _told("", False).how == "lost"
+
+
 def test_no_descriptor_is_left_open(place: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
@@ -276,3 +284,37 @@ def test_no_descriptor_is_left_open(place: Path) -> None:
     run_guarded(lambda *_: ["/no/such/program"], Limits(5), environ={"TMPDIR": str(place)})
     run_guarded(lambda *_: [sys.executable], Limits(5), environ={"TMPDIR": "/proc"})
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_kill_by_the_kernel_is_told_as_want_of_memory(place: Path) -> None:
+    group = Path(f"/sys/fs/cgroup/memory/trtdoctor-test-{os.getpid()}")
+    try:
+        group.mkdir()
+        (group / "memory.limit_in_bytes").write_text(str(200 << 20))
+    except OSError:
+        pytest.skip("no memory control group of one's own can be made here")
+    code = (
+        "import os, sys; open(os.path.join(sys.argv[1], 'cgroup.procs'), 'w').write(str(os.getpid()))\n"
+        "from trtdoctor.canary.guard import *\n"
+        "hog = 'kept = []\\nwhile True: kept.append(bytes([1]) * (4 << 20))'\n"
+        "ended = run_guarded(lambda *_: [sys.executable, '-I', '-c', hog], Limits(60, None))\n"
+        "print(ended.how, ended.signal, ended.out_of_memory)"
+    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(group)],
+            cwd=ROOT,
+            env={**os.environ, "TMPDIR": str(place), MARK: str(place)},
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+    finally:
+        deadline = time.monotonic() + 5
+        while marked(place) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        with contextlib.suppress(OSError):
+            group.rmdir()
+    assert done.stdout == "signalled SIGKILL True\n", done.stderr
+    left_clean(place)

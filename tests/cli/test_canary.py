@@ -45,8 +45,8 @@ def standin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def canary(standin: Path, *arguments: str, wrong: str = "", **environ: str) -> Ran:
-    environ = {"LD_LIBRARY_PATH": str(standin / "cuda"), "STANDIN": wrong, **environ}
-    return run("canary", "--python", str(standin / "bin" / "python"), *arguments, **environ)
+    settings: Any = {"LD_LIBRARY_PATH": str(standin / "cuda"), "STANDIN": wrong, **environ}
+    return run("canary", "--python", str(standin / "bin" / "python"), *arguments, **settings)
 
 
 def document(ran: Ran) -> dict[str, Any]:
@@ -196,8 +196,8 @@ def test_ctrl_c_ends_everything(standin: Path, tmp_path: Path) -> None:
 
 
 def check(standin: Path, *arguments: str, **environ: str) -> dict[str, Any]:
-    environ = {"LD_LIBRARY_PATH": str(standin / "cuda"), **environ}
-    ran = run("check", "--python", str(standin / "bin" / "python"), "--format", "json", *arguments, **environ)
+    settings: Any = {"LD_LIBRARY_PATH": str(standin / "cuda"), **environ}
+    ran = run("check", "--python", str(standin / "bin" / "python"), "--format", "json", *arguments, **settings)
     assert ran.code in (0, 1), ran.err
     found: dict[str, Any] = json.loads(ran.out)
     return found

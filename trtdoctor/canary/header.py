@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trtdoctor.matrix import Matrix
+from trtdoctor.matrix import Matrix, Row
 from trtdoctor.record import record
 
 BYTES = 64
@@ -18,7 +18,7 @@ class PlanHeader:
     version: tuple[int, ...] | None
     """Of the TensorRT that built it: four numbers, the last one modulo 256; None where it was cut off."""
     length: int | None
-    """Bytes of the whole plan, by its own word."""
+    """Bytes of the whole plan, by its own word; None where nobody is sure where it stands."""
     compute_capabilities: tuple[str, ...] | None = None
     """What it was built for, as far as the matrix has names for it; None where the header does not say it."""
 
@@ -33,19 +33,28 @@ def read(matrix: Matrix, first: bytes) -> PlanHeader | None:
     for row in matrix.rows("engines", "headers"):
         if not first.startswith(str(row.text("magic")).encode("ascii")):
             continue
-        places: list[int] = row.get("version_at").value
-        start: int = row.get("length_at").value
-        whole = len(first) >= BYTES
-        length = int.from_bytes(first[start : start + 8], "little") + row.get("length_adds").value if whole else None
-        mask_at: int | None = row.get("capabilities_at").value
-        mask = int.from_bytes(first[mask_at : mask_at + 4], "little") if mask_at is not None and whole else None
+        length, mask = _number(row, "length_at", 8, first), _number(row, "capabilities_at", 4, first)
         return PlanHeader(
             row.key,
-            tuple(first[place] for place in places) if len(first) > max(places) else None,
-            length,
+            _version(row, first),
+            length + row.get("length_adds").value if length is not None else None,
             _capabilities(matrix, mask) if mask is not None else None,
         )
     return None
+
+
+def _version(row: Row, first: bytes) -> tuple[int, ...] | None:
+    places: list[int] = row.get("version_at").value
+    before = bytes.fromhex(row.text("version_after") or "")
+    if len(first) <= max(places) or not first[: places[0]].endswith(before):
+        return None
+    return tuple(first[place] for place in places)
+
+
+def _number(row: Row, key: str, size: int, first: bytes) -> int | None:
+    """A little-endian number; None where the layout has none, or it was cut off."""
+    start: int | None = row.get(key).value
+    return int.from_bytes(first[start : start + size], "little") if start is not None and len(first) >= BYTES else None
 
 
 def disagreements(
@@ -62,7 +71,7 @@ def disagreements(
     of the plan, ``capabilities`` what was asked for. Empty when all agrees, or nothing can be compared.
     """
     if header is None:
-        return ["it begins like no plan that is known"]
+        return []
     found = []
     if (header.layout == "tensorrt-rtx") != (product == "tensorrt-rtx"):
         found.append(f"it is a plan of {'TensorRT for RTX' if header.layout == 'tensorrt-rtx' else 'TensorRT'}")

@@ -197,7 +197,9 @@ def _header(matrix: Matrix, choice: Choice, options: Options, facts: dict[str, A
         length=None if length is None else int(length),
         capabilities=texts_of(facts, "compute_capabilities", 32) or options.compute_capabilities,
     )
-    if wrong or found is None:
+    if found is None:
+        return replace(stage, detail="its header is none that is known")
+    if wrong:
         return replace(stage, status="failed", detail="the plan's header: " + "; ".join(wrong))
     served = ""
     if found.compute_capabilities is not None:

@@ -20,14 +20,14 @@ from trtdoctor.cli.inputs import (
     split_codes,
 )
 from trtdoctor.cli.output import deliver
+from trtdoctor.cli.reports import about_of, hidden, maker
 from trtdoctor.findings import Report
 from trtdoctor.matrix import Matrix
+from trtdoctor.render import FORMATS
 from trtdoctor.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from trtdoctor.demands import Demand
-
-FORMATS = ("table", "json")
 
 
 @click.command(
@@ -119,14 +119,17 @@ def command(
 
         snapshot = with_canary(snapshot, matrix, canary or "auto", as_of=as_of or date.today(), goal=words)
     if redact:
-        from trtdoctor.redaction import redact as redacted
-
-        snapshot = redacted(snapshot)
+        snapshot = hidden(snapshot)
     from trtdoctor.judge import judge
 
     day = as_of or date.today()
-    report = judge(snapshot, matrix, as_of=day, goal=words, select=select, ignore=ignore, demands=demands)
-    _print(report, format_, outputs, verbose)
+
+    def judged(facts: Snapshot) -> Report:
+        return judge(facts, matrix, as_of=day, goal=words, select=select, ignore=ignore, demands=demands)
+
+    report = judged(snapshot)
+    about = about_of("check", fail_on, snapshot_file, declared_file)
+    deliver(maker(report, lambda: judged(hidden(snapshot)), about, verbose=verbose), format_, outputs, FORMATS)
     return 1 if report.fails(fail_on) else 0
 
 
@@ -153,9 +156,3 @@ def _snapshot(
         return snapshot_of(environment_of(settings), base)
     except DeclarationError as error:
         raise click.ClickException(str(error)) from None
-
-
-def _print(report: Report, format_: str, outputs: tuple[str, ...], verbose: bool) -> None:
-    from trtdoctor.render import render
-
-    deliver(lambda kind, color: render(report, kind, verbose=verbose, color=color), format_, outputs, FORMATS)

@@ -143,12 +143,12 @@ def collect_here(
             signal.signal(number, handler)
 
 
-def load_matrix(directory: str | None, overlays: tuple[str, ...] = ()) -> Matrix:
-    """The matrix that the user named, or the usual one, with overlays laid over it."""
+def load_matrix(directory: str | None, overlays: tuple[str, ...] = (), beneath: tuple[str, ...] = ()) -> Matrix:
+    """The matrix that the user named, or the usual one, with overlays laid over it (``beneath``: see ``load``)."""
     from trtdoctor.matrix import MatrixError, load
 
     try:
-        return load(directory, overlays)
+        return load(directory, overlays, beneath=beneath)
     except MatrixError as error:
         raise click.ClickException(str(error)) from None
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date
+from typing import TYPE_CHECKING
 
 import click
 
 from trtdoctor.cli.inputs import goal_words, load_matrix, parse_date, split_codes
 from trtdoctor.cli.matrix_options import format_option, which_matrix
 from trtdoctor.cli.output import deliver
+from trtdoctor.cli.reports import about_of, maker
 from trtdoctor.findings import Report
+from trtdoctor.render import CI_FORMATS, FORMATS
 
-FORMATS = ("table", "json")
+if TYPE_CHECKING:
+    from trtdoctor.lint_deps import Lint
+
 _PYTHON = re.compile(r"3\.\d{1,2}(?:\.\d{1,3})?")
 _PLATFORMS = ("linux-x86_64", "linux-aarch64", "windows-x86_64", "windows-arm64")
 
@@ -34,6 +40,7 @@ Examples:
   trtdoctor lint-deps Dockerfile constraints.txt --format json""",
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--each", is_flag=True, help="Judge each FILE by itself: they are not of one environment.")
 @click.option(
     "--python-version",
     callback=_python_version,
@@ -65,6 +72,7 @@ Examples:
 @click.option("-v", "--verbose", is_flag=True, help="Show sources, and what was read, too.")
 def command(
     files: tuple[str, ...],
+    each: bool,
     python_version: str | None,
     platform: str,
     extras: tuple[str, ...],
@@ -86,45 +94,78 @@ def command(
     """Judge what dependency files name, before anything is installed.
 
     Reads requirements and constraint files, pyproject.toml, uv.lock, poetry.lock, environment.yml of conda and
-    Dockerfiles; all FILEs together are one environment. Nothing is run, installed or fetched.
+    Dockerfiles; all FILEs together are one environment (but for --each). Nothing is run, installed or fetched.
     """
+    if each and len(files) > 1:
+        return _one_by_one(files, format_, outputs)
     matrix = load_matrix(matrix_directory, overlays)
     words = goal_words(goal, matrix) if goal else ()
     from trtdoctor.declared import DeclarationError
     from trtdoctor.lint_deps import lint
     from trtdoctor.requirements import FileError, Target
 
-    try:
-        found = lint(
-            files,
-            matrix,
-            target=Target(platform, python_version, extras=extras, groups=groups),
-            as_of=as_of or date.today(),
-            stage=stage,
-            gpus=gpus,
-            driver=driver,
-            goal=words,
-            select=select,
-            ignore=ignore,
-        )
-    except (FileError, DeclarationError) as error:
-        raise click.ClickException(str(error)) from None
-    if not found.relevant and not found.report.findings:
-        _say_nothing(found.report, format_, outputs)
-        return 0
-    from trtdoctor.render import render
+    def linted(shown: Callable[[str], str] | None = None) -> Lint:
+        try:
+            return lint(
+                files,
+                matrix,
+                target=Target(platform, python_version, extras=extras, groups=groups),
+                as_of=as_of or date.today(),
+                stage=stage,
+                gpus=gpus,
+                driver=driver,
+                goal=words,
+                select=select,
+                ignore=ignore,
+                shown=shown,
+            )
+        except (FileError, DeclarationError) as error:
+            raise click.ClickException(str(error)) from None
 
-    deliver(lambda kind, color: render(found.report, kind, verbose=verbose, color=color), format_, outputs, FORMATS)
+    def for_others() -> Report:
+        from trtdoctor.render.ci import repository_name
+
+        return linted(repository_name).report
+
+    found = linted()
+    nothing = not found.relevant and not found.report.findings
+    about = about_of("lint-deps", "never" if nothing else fail_on, *files)
+    make = maker(found.report, for_others, about, verbose=verbose)
+    if nothing:
+        _say_nothing(found.report, make, format_, outputs)
+        return 0
+    deliver(make, format_, outputs, FORMATS)
     return 1 if found.report.fails(fail_on) else 0
 
 
-def _say_nothing(report: Report, format_: str, outputs: tuple[str, ...]) -> None:
-    """A file without anything of the stack: a sentence; in JSON the report, which is empty."""
-    from trtdoctor.render import render
+def _one_by_one(files: tuple[str, ...], format_: str, outputs: tuple[str, ...]) -> int:
+    """Each file as if it were the only one, below its name; the worst exit code. One that cannot be read stops none."""
+    from trtdoctor.cli.output import say
+    from trtdoctor.text import clean, harmless
+
+    if format_ != "table" or outputs:
+        raise click.UsageError("--each writes one table a file to stdout; for another format or -o name one FILE")
+    context, worst = click.get_current_context(), 0
+    for number, file in enumerate(files):
+        say(("\n" if number else "") + harmless(clean(file, 600)) + "\n")
+        try:
+            code: int = context.invoke(command, **{**context.params, "files": (file,), "each": False})
+        except click.ClickException as error:
+            say(harmless(f"not judged: {clean(error.format_message(), 600)}") + "\n")
+            code = 2
+        worst = max(worst, code)
+    return worst
+
+
+def _say_nothing(
+    report: Report, make: Callable[[str, bool], str], format_: str, outputs: tuple[str, ...]
+) -> None:
+    """A file without anything of the stack: a sentence; in the formats for programs the report, which is empty."""
     from trtdoctor.text import harmless
 
     skipped = [probe.detail for probe in report.snapshot.probes if probe.outcome != "ok" and probe.detail]
     unjudged = [f"{item.component}: {item.why}" for item in report.unknowns]
     lines = ["nothing of the stack is named here", *skipped, *unjudged]
     text = "\n".join(map(harmless, lines)) + "\n"
-    deliver(lambda kind, _: render(report, kind) if kind == "json" else text, format_, outputs, FORMATS)
+    programs = ("json", *CI_FORMATS)
+    deliver(lambda kind, color: make(kind, color) if kind in programs else text, format_, outputs, FORMATS)

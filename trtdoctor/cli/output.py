@@ -30,7 +30,8 @@ def say(text: str, *, color: bool = False) -> None:
 def deliver(make: Callable[[str, bool], str], format_: str, outputs: Sequence[str], formats: Sequence[str]) -> None:
     """Write a result to each ``[FORMAT:]FILE`` of ``outputs`` and to stdout, there in colour where that is wanted.
 
-    ``make`` takes the format and whether to colour. Raises click.ClickException when something cannot be written.
+    ``make`` takes the format and whether to colour. In a job of GitHub Actions its annotations and its summary are
+    written as well. Raises click.ClickException when something that was asked for cannot be written.
     """
     from trtdoctor.cli.inputs import write_output
     from trtdoctor.render import split_output
@@ -39,6 +40,10 @@ def deliver(make: Callable[[str, bool], str], format_: str, outputs: Sequence[st
         write_output(file, make(kind, False))
     color = format_ == "table" and _wants_color(sys.stdout)
     say(make(format_, color), color=color)
+    if "github" in formats:
+        from trtdoctor.cli.github import tell
+
+        tell(make, format_, outputs)
 
 
 def _wants_color(stream: object) -> bool:

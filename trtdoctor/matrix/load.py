@@ -165,19 +165,24 @@ def _key_name(entries: list[dict[str, Any]]) -> str:
     return next((key for key in candidates if key in first), "name")
 
 
-def load(directory: str | os.PathLike[str] | None = None, overlays: Sequence[str | os.PathLike[str]] = ()) -> Matrix:
+def load(
+    directory: str | os.PathLike[str] | None = None,
+    overlays: Sequence[str | os.PathLike[str]] = (),
+    *,
+    beneath: Sequence[str | os.PathLike[str]] = (),
+) -> Matrix:
     """The matrix in ``directory``, or the one that ``TRTDOCTOR_MATRIX`` names, or the usual one.
 
     The usual one is the newer of what came with the program and what ``matrix update`` installed; ``packaged`` as the
-    directory means the former. The overlays that ``TRTDOCTOR_OVERLAY`` names (separated as in PATH) are laid over it,
-    then ``overlays``, in their order. Raises :class:`MatrixError` when something cannot be read.
+    directory means the former. The overlays ``beneath`` are laid over it, then those that ``TRTDOCTOR_OVERLAY`` names
+    (separated as in PATH), then ``overlays``, in their order. Raises :class:`MatrixError` when something cannot be read.
     """
     chosen = directory or os.environ.get(_ENVIRONMENT)
     if chosen and chosen != PACKAGED:
         matrix = _load(os.path.realpath(chosen))
     else:
         matrix = (None if chosen else _updated()) or _load(os.path.realpath(packaged()), PACKAGED)
-    named = [*filter(None, os.environ.get(_OVERLAYS, "").split(os.pathsep)), *overlays]
+    named = [*beneath, *filter(None, os.environ.get(_OVERLAYS, "").split(os.pathsep)), *overlays]
     if not named:
         return matrix
     from trtdoctor.matrix.overlay import apply

@@ -11,11 +11,28 @@ from trtdoctor.findings import Report
 
 if TYPE_CHECKING:
     from trtdoctor.canary.report import CanaryReport
+    from trtdoctor.render.ci import About
     from trtdoctor.resolution import Libs
 
 
-def render(report: Report, kind: str, *, verbose: bool = False, color: bool = False) -> str:
-    """The report in the format ``kind`` (``table`` or ``json``), with a final newline."""
+CI_FORMATS = ("sarif", "junit", "github", "gitlab", "markdown")
+"""The formats that are read by others than the machine's owner: always redacted, each in ``NAME_format.py``."""
+FORMATS = ("table", "json", *CI_FORMATS)
+
+
+def render(
+    report: Report, kind: str, *, verbose: bool = False, color: bool = False, about: About | None = None
+) -> str:
+    """The report in the format ``kind``, one of ``FORMATS``, with a final newline.
+
+    ``about`` tells the formats of CI systems what stands in no report. They raise
+    :class:`~trtdoctor.render.ci.NotRedactedError` for a report that was not judged from a redacted Snapshot.
+    """
+    if kind in CI_FORMATS:
+        from importlib import import_module
+
+        made: str = import_module(f"trtdoctor.render.{kind}_format").render(report, about)
+        return made
     if kind == "json":
         from trtdoctor.render import json_format
 

@@ -6,12 +6,18 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from trtdoctor.findings import STALE_DAYS, Finding, Fix, MatrixInfo, Severity
+from trtdoctor.findings import STALE_DAYS, Finding, Fix, MatrixInfo, Severity, Verdict
 
 if TYPE_CHECKING:
     from trtdoctor.snapshot import ProbeOutcome
 
 WIDTH = 80
+MEANS = {
+    Verdict.READY: "nothing found that stands in the way",
+    Verdict.AT_RISK: "it may work, but not surely",
+    Verdict.BROKEN: "it will fail",
+    Verdict.UNKNOWN: "too little is known to say",
+}
 _LABEL = 9
 _CHOSEN = {
     "--python": "named by --python",
@@ -67,6 +73,14 @@ def finding_lines(finding: Finding, paint: Paint, verbose: bool) -> Iterator[str
     for fix in finding.fix:
         yield from _fix(fix, paint)
     yield from _sources(finding, paint, every=verbose)
+
+
+def waived_lines(finding: Finding, paint: Paint) -> list[str]:
+    """One finding that does not count, and why."""
+    by = f", by {finding.waived_by}" if finding.waived_by else ""
+    text = f"waived {finding.code} {finding.title}: {finding.waived}{by}"
+    lines = wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
+    return [paint("dim", line) for line in lines]
 
 
 def _sources(finding: Finding, paint: Paint, *, every: bool = False, only_site: bool = False) -> Iterator[str]:

@@ -10,6 +10,7 @@ from textwrap import wrap
 
 from trtdoctor.findings import InventoryItem, Report, Verdict
 from trtdoctor.render.parts import (
+    MEANS,
     WIDTH,
     Paint,
     cell_lines,
@@ -19,6 +20,7 @@ from trtdoctor.render.parts import (
     probe_lines,
     python_line,
     said,
+    waived_lines,
 )
 from trtdoctor.snapshot import ProbeOutcome
 from trtdoctor.text import harmless
@@ -27,20 +29,17 @@ _TITLES = ("component", "version", "from", "how", "status")
 _WIDEST = (13, 23, 22, 10, 8)
 _LONGEST_CELL = 72
 _VERDICTS = {Verdict.READY: "ok", Verdict.AT_RISK: "warning", Verdict.BROKEN: "error", Verdict.UNKNOWN: "unknown"}
-_MEANS = {
-    Verdict.READY: "nothing found that stands in the way",
-    Verdict.AT_RISK: "it may work, but not surely",
-    Verdict.BROKEN: "it will fail",
-    Verdict.UNKNOWN: "too little is known to say",
-}
 
 
 def render(report: Report, *, verbose: bool = False, color: bool = False) -> str:
     """The whole text, with a final newline."""
     paint = Paint(color)
     lines = [*_head(report, paint)]
-    for finding in report.findings:
+    for finding in report.standing:
         lines += ["", *finding_lines(finding, paint, verbose)]
+    waived = [item for item in report.findings if item.waived is not None]
+    if waived:
+        lines += ["", *(line for item in waived for line in waived_lines(item, paint))]
     if report.unknowns:
         lines += ["", *_unknowns(report, paint)]
     # What could not be looked at is said without being asked: an empty report must not pass for a clean one.
@@ -61,8 +60,11 @@ def _left_out(probe: ProbeOutcome) -> list[str]:
 
 def _head(report: Report, paint: Paint) -> Iterator[str]:
     verdict = paint(_VERDICTS[report.verdict], report.verdict.prose)
-    yield f"{verdict}: {_MEANS[report.verdict]} ({said(report.counts)})"
-    primary = next((item for item in report.findings if item.code == report.primary), None)
+    waived = len(report.findings) - len(report.standing)
+    notes = [f"{waived} waived"] if waived else []
+    notes += [f"{report.known} known from the baseline"] if report.known else []
+    yield f"{verdict}: {MEANS[report.verdict]} ({', '.join((said(report.counts), *notes))})"
+    primary = next((item for item in report.standing if item.code == report.primary), None)
     if primary is not None:
         yield from labelled("cause", f"{primary.code} {primary.title}", paint)
     yield from labelled("goal", ", ".join(report.goal), paint)
@@ -106,6 +108,8 @@ def _end(text: str) -> str:
 
 def _foot(report: Report, paint: Paint, verbose: bool) -> Iterator[str]:
     yield from foot(report.program, report.matrix, report.as_of, paint)
+    if report.configuration:
+        yield paint("dim", f"configuration {report.configuration}")
     if verbose:
         for probe in report.snapshot.probes:
             seconds = f" ({probe.seconds} s)" if probe.seconds is not None else ""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import ChainMap
+from collections.abc import MutableMapping
 from dataclasses import replace
 
 from trtdoctor.record import record
@@ -21,6 +23,7 @@ from trtdoctor.requirements.stated import Base, Builder, Requirements, Stated, S
 from trtdoctor.requirements.target import Target
 from trtdoctor.text import clean
 
+_MOST_STAGES = 200
 _SETTINGS = ("LD_LIBRARY_PATH", "PATH", "LD_PRELOAD", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
 _ENVIRONMENT = re.compile(r"site-packages|dist-packages|venv|/opt\b|/usr/local\b|/root/\.local|conda|/app\b|^/$")
 """A path that a Python environment may be copied with."""
@@ -89,6 +92,8 @@ def _chosen(stages: list[_Stage], wanted: str | None, file: str) -> int:
 
     if not stages:
         raise FileError(f"{file}: no Dockerfile: it has no FROM")
+    if len(stages) > _MOST_STAGES:
+        raise FileError(f"{file}: more than {_MOST_STAGES} stages")
     if wanted is None:
         return len(stages) - 1
     for number, stage in enumerate(stages):
@@ -120,7 +125,7 @@ def _run(stages: list[_Stage], number: int, shell: install_commands.Shell, seen:
         shell.made.skip(_line_of(stage.where), f"FROM {stage.image}", "the image depends on a build argument")
     arguments: dict[str, str] = {}
     for item in stage.body:
-        variables = {**arguments, **shell.environment}
+        variables = ChainMap(shell.environment, arguments)
         if item.name == "ARG":
             arguments.update(_assigned(item.text, variables, stage.globals))
         elif item.name == "ENV":
@@ -135,12 +140,14 @@ def _run(stages: list[_Stage], number: int, shell: install_commands.Shell, seen:
     return base
 
 
-def _assigned(text: str, variables: dict[str, str], inherited: dict[str, str] | None = None) -> dict[str, str]:
+def _assigned(
+    text: str, variables: MutableMapping[str, str], inherited: dict[str, str] | None = None
+) -> dict[str, str]:
     """``ARG NAME=value``, several on a line; a bare name takes what stands before the first FROM."""
     flat = text.replace("\\\n", " ")
     found: dict[str, str] = {}
     for match in _ASSIGNMENT.finditer(flat):
-        value, known = substitute(match[2].strip("\"'"), {**variables, **found})
+        value, known = substitute(match[2].strip("\"'"), ChainMap(found, variables))
         if known:
             found[match[1]] = value
     for word in flat.split():
@@ -149,7 +156,7 @@ def _assigned(text: str, variables: dict[str, str], inherited: dict[str, str] | 
     return found
 
 
-def _env(item: Instruction, variables: dict[str, str], shell: install_commands.Shell) -> None:
+def _env(item: Instruction, variables: MutableMapping[str, str], shell: install_commands.Shell) -> None:
     flat = item.text.replace("\\\n", " ").strip()
     if _ASSIGNMENT.match(flat):
         pairs = [(match[1], match[2]) for match in _ASSIGNMENT.finditer(flat)]
@@ -157,7 +164,7 @@ def _env(item: Instruction, variables: dict[str, str], shell: install_commands.S
         name, _, value = flat.partition(" ")
         pairs = [(name, value.strip())]
     for name, value in pairs:
-        text, known = substitute(value.strip("\"'"), {**variables, **shell.environment})
+        text, known = substitute(value.strip("\"'"), variables)
         if known:
             shell.environment[name] = text
         else:
@@ -174,7 +181,7 @@ def _copy(
     stages: list[_Stage],
     number: int,
     item: Instruction,
-    variables: dict[str, str],
+    variables: MutableMapping[str, str],
     shell: install_commands.Shell,
     seen: set[int],
 ) -> None:
@@ -202,7 +209,7 @@ def _copy(
         shell.take(inner)
 
 
-def _run_instruction(item: Instruction, variables: dict[str, str], shell: install_commands.Shell) -> None:
+def _run_instruction(item: Instruction, variables: MutableMapping[str, str], shell: install_commands.Shell) -> None:
     text, line = _without_flags(item, shell)
     for begun, body in item.heredocs:
         for command in commands(body, begun, variables):

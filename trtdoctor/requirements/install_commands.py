@@ -78,6 +78,7 @@ INDEXES = {
 _APT = re.compile(r"(?:.*/)?(apt|apt-get|aptitude|yum|dnf|microdnf|tdnf|zypper)")
 _PACKAGE = re.compile(r"([a-z0-9][a-z0-9+._-]*?)(?::[a-z0-9]+)?(?:=([0-9][A-Za-z0-9.+:~_*-]*))?")
 _RPM = re.compile(r"([A-Za-z0-9][A-Za-z0-9+._-]*?)(?:-([0-9][A-Za-z0-9.+:~_-]*?))?(?:\.(?:x86_64|aarch64|noarch))?")
+_MOST_COPIES = 100
 _SYSTEM_PYTHON = re.compile(r"python(3\.\d{1,2})(?:-(?:dev|venv|minimal|full|distutils))?")
 _CONDA = re.compile(r"(?:.*/)?(?:conda|mamba|micromamba)")
 
@@ -118,15 +119,15 @@ class Shell:
         full = os.path.normpath(os.path.join(self.workdir, path))
         base = os.path.basename(full)
         candidates: list[str] = []
-        for sources, destination in reversed(self.copies):
+        for sources, destination in reversed(self.copies[-_MOST_COPIES:]):
             folder = os.path.normpath(destination)
-            for source in sources:
+            for source in sources[:_MOST_COPIES]:
                 inside = source.lstrip("/")
                 if os.path.basename(inside) == base and full in (folder, os.path.join(folder, base)):
                     candidates.append(inside)
                 elif full.startswith(folder.rstrip("/") + "/"):
                     candidates.append(os.path.join(inside, full[len(folder.rstrip("/")) + 1 :]))
-        for name in candidates:
+        for name in candidates[:_MOST_COPIES]:
             found = os.path.normpath(os.path.join(self.context, name))
             inside_context = not os.path.relpath(found, self.context or ".").startswith("..")
             if inside_context and os.path.isfile(found):

@@ -27,6 +27,7 @@ def parse(text: str, file: str) -> dict[str, Any]:
 _KEY = re.compile(r"""\s*["']?([A-Za-z0-9_.-]{1,200}?)["']?\s*(?:=|\.)""")
 _FAR = 2000
 """Lines that are looked through for one string: what is not found there was written with escapes."""
+_MOST_MISSED = 50
 _HEADER = re.compile(r"\s*\[\[?\s*(.+?)\s*\]\]?\s*(?:#.*)?")
 
 
@@ -37,6 +38,7 @@ class Lines:
         """The text that was parsed."""
         self.lines = text.split("\n")
         self._headers: dict[str, list[int]] = {}
+        self._missed = 0
         self._keys: dict[tuple[int, int], dict[str, int]] = {}
         for number, line in enumerate(self.lines, 1):
             match = _HEADER.fullmatch(line) if line.lstrip().startswith("[") and len(line) < 500 else None
@@ -84,6 +86,7 @@ class Lines:
         for value in values:
             line, end = self._string(value, at, column, last)
             if line is None:
+                self._missed += 1
                 found.append(at)
                 continue
             found.append(line)
@@ -91,7 +94,7 @@ class Lines:
         return found
 
     def _string(self, value: str, at: int, column: int, last: int) -> tuple[int | None, int]:
-        for number in range(at, min(last, at + _FAR) + 1):
+        for number in range(at, min(last, at + (_FAR if self._missed < _MOST_MISSED else 2)) + 1):
             line = self.lines[number - 1]
             if line.lstrip().startswith("#"):
                 continue

@@ -25,7 +25,7 @@ def waiver_expired(context: Context) -> Iterable[Problem]:
     for use in context.uses:
         if use.state == "expired":
             waiver = use.waiver
-            again = f"what it covered counts: {use.findings[0].title}" if use.findings else "nothing needs it now"
+            again = f"{waiver.code} counts" if use.findings else "nothing here needs it"
             yield Problem(
                 Severity.INFO,
                 f"The waiver for {waiver.about} expired on {waiver.expires}: {again}",

@@ -1,0 +1,100 @@
+"""``--config`` and ``--no-config``, and what a command is to do once command line, environment and file are settled."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from trtdoctor.config import CANARY, KEYS, THRESHOLDS, Config, ConfigError, file_of, settle
+
+if TYPE_CHECKING:
+    from trtdoctor.matrix import Matrix
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def config_options(command: _F) -> _F:
+    """``--config FILE`` and ``--no-config``."""
+    command = click.option("--no-config", is_flag=True, help="Read no configuration file.")(command)
+    return click.option(
+        "--config",
+        "config_file",
+        metavar="FILE",
+        help="The configuration; default the nearest trtdoctor.toml or [tool.trtdoctor] upwards.",
+    )(command)
+
+
+def policy_options(command: _F) -> _F:
+    """The options of ``check`` that a configuration can set as well, beside its matrix: unchecked, as they are typed."""
+    for name, key in reversed(KEYS.items()):
+        if name in ("fail-on", "canary"):
+            words = click.Choice(THRESHOLDS if name == "fail-on" else CANARY)
+            command = click.option(f"--{name}", type=words, help=f"{key.help.capitalize()}.")(command)
+        elif not name.startswith("matrix"):
+            help_ = f"{key.help.capitalize()} (repeatable)."
+            command = click.option(f"--{name}", multiple=True, metavar=_METAVARS[name], help=help_)(command)
+    return command
+
+
+_METAVARS = {"require": "REQUIREMENT", "goal": "WORD", "select": "CODES", "ignore": "CODES", "overlay": "FILE"}
+
+
+def configured(
+    config_file: str | None, no_config: bool, given: Mapping[str, Iterable[str]], keys: Iterable[str] = KEYS
+) -> Config:
+    """What holds of ``keys``. ``given`` is what the command line says, by the keys of the file."""
+    if config_file and no_config:
+        raise click.UsageError("--config FILE and --no-config exclude each other")
+    try:
+        file = None if no_config else file_of(config_file, os.environ)
+        return settle(given, os.environ, file, keys)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def split(values: Iterable[str]) -> tuple[str, ...]:
+    """Words of an option that takes several by commas."""
+    return tuple(word.strip() for value in values for word in value.split(",") if word.strip())
+
+
+def as_given(**options: Any) -> dict[str, tuple[str, ...]]:
+    """Options as they were typed, by the keys of the file; those that were not are left out."""
+    given: dict[str, tuple[str, ...]] = {}
+    for name, value in options.items():
+        values = (value,) if isinstance(value, str) else tuple(value or ())
+        if values:
+            given[name.replace("_", "-")] = split(values) if name in ("goal", "select", "ignore") else values
+    return given
+
+
+def matrix_of(config: Config, directory: str | None) -> Matrix:
+    """The matrix with every overlay that is set; refused where it is not one that the configuration takes."""
+    from trtdoctor.cli.inputs import load_matrix
+
+    # What TRTDOCTOR_OVERLAY names, loading adds by itself, between these two.
+    matrix = load_matrix(directory, config.all("overlay", "command line"), config.all("overlay", "file"))
+    wanted = config.one("matrix")
+    if wanted is not None:
+        from trtdoctor.versions import Answer, Version, within
+
+        if within(Version(matrix.version), wanted) is not Answer.YES:
+            raise click.ClickException(
+                f"{config.where('matrix')}: wants a matrix {wanted}, this is {matrix.version} "
+                "(trtdoctor matrix update FILE|URL, or a newer trtdoctor)"
+            )
+    return matrix
+
+
+def goal_of(config: Config, matrix: Matrix) -> tuple[str, ...]:
+    """The goal's words; one that the file or the environment mistypes is told with its place."""
+    from trtdoctor.cli.inputs import goal_words
+
+    words = config.all("goal")
+    try:
+        return goal_words(words, matrix) if words else ()
+    except click.BadParameter as error:
+        where = config.where("goal")
+        raise (click.ClickException(f"{where}: {error.message}") if where else error) from None

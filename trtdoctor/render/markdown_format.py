@@ -1,0 +1,114 @@
+"""Markdown (CommonMark with GitHub's tables): for a job's summary or a comment on a change."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from trtdoctor.findings import Finding, Fix, InventoryItem, Report, SourceRef
+from trtdoctor.render.ci import About, canary_of, counted, notes_of, one_line, only_redacted, said_of
+from trtdoctor.render.parts import MEANS
+from trtdoctor.text import harmless
+
+_SIGNS = re.compile(r"[\\`*_{}\[\]<>|~&$#!^]")
+_ADDRESS = re.compile(r"https?://[\w./?=&%+~:@#-]+")
+_MENTION = re.compile(r"@(?=\w)")
+
+
+def render(report: Report, about: About | None = None) -> str:
+    """The whole text, with a final newline. Raises NotRedactedError."""
+    only_redacted(report)
+    about = about or About()
+    lines = [f"## trtdoctor {about.command}: {report.verdict.prose}", "", _summary(report, about), ""]
+    for finding in report.standing:
+        lines += [*_finding(finding), ""]
+    waived = [item for item in report.findings if item.waived is not None]
+    if waived:
+        lines += ["Waived:", ""]
+        lines += [f"- {item.code} {inline(item.title)}: {inline(item.waived or '')}" for item in waived]
+        lines.append("")
+    if report.unknowns:
+        lines += ["Not judged:", ""]
+        for item in report.unknowns:
+            told = f"{item.needed}: {item.why}. Tell: {item.how_to_tell}"
+            lines.append(f"- **{inline(item.component)}** {inline(told)}")
+        lines.append("")
+    notes = notes_of(report)
+    if notes:
+        lines += ["Not looked at:", "", *(f"- {inline(text)}" for text in notes), ""]
+    lines += [*_stages(report, about), *_table(report.inventory)]
+    lines.append(
+        f"trtdoctor {report.program}, matrix {inline(report.matrix.version)} ({report.matrix.age_days} days old), "
+        f"as of {report.as_of}"
+    )
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def inline(text: str) -> str:
+    """``text`` from outside as plain words: no markup, no HTML, no address that becomes a link, nobody mentioned."""
+    escaped = _SIGNS.sub(r"\\\g<0>", one_line(text)).replace("://", "\\://")
+    return _MENTION.sub("@<!-- -->", escaped)
+
+
+def _summary(report: Report, about: About) -> str:
+    goal = f" Goal: {inline(', '.join(report.goal))}." if about.command != "canary" else ""
+    return f"{MEANS[report.verdict].capitalize()} ({counted(report)}).{goal}"
+
+
+def _finding(finding: Finding) -> Iterator[str]:
+    yield f"- **{finding.severity.value} {finding.code}** {inline(finding.title)}"
+    for label, text in said_of(finding):
+        if label in ("detail", "found", "breaks"):
+            yield f"  - {label}: {inline(text)}"
+    for fix in finding.fix:
+        yield from _fix(fix)
+    for source in finding.sources:
+        yield f"  - source: {_source(source)}"
+
+
+def _fix(fix: Fix) -> Iterator[str]:
+    notes = [note for flag, note in ((fix.needs_root, "as root"), (fix.needs_reboot, "then reboot")) if flag]
+    note = f" ({', '.join(notes)})" if notes else ""
+    if fix.kind != "shell":
+        yield f"  - fix: {inline(fix.text)}{note}"
+        return
+    longest = max((len(run) for run in re.findall("`+", fix.text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    yield f"  - fix{note}:"
+    yield ""
+    yield f"    {fence}sh"
+    yield f"    {harmless(one_line(fix.text))}"
+    yield f"    {fence}"
+
+
+def _source(source: SourceRef) -> str:
+    url = source.url or ""
+    if _ADDRESS.fullmatch(url):
+        return f"[{inline(source.id)}](<{url}>), {inline(source.certainty)}"
+    return f"{inline(url or source.id)}, {inline(source.certainty)}"
+
+
+def _stages(report: Report, about: About) -> Iterator[str]:
+    canary = canary_of(report, about)
+    if canary is not None and canary.stages:
+        rows = [
+            (stage.name, stage.status, "" if stage.seconds is None else f"{stage.seconds:.3f}", stage.detail or "")
+            for stage in canary.stages
+        ]
+        yield from _rows(("stage", "status", "seconds", "detail"), rows)
+
+
+def _table(items: tuple[InventoryItem, ...]) -> Iterator[str]:
+    rows = [
+        (item.component, item.version or "-", item.origin or "-", item.how or "-", item.status) for item in items
+    ]
+    if rows:
+        yield from _rows(("component", "version", "from", "how", "status"), rows)
+
+
+def _rows(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+    yield f"| {' | '.join(titles)} |"
+    yield f"|{'---|' * len(titles)}"
+    for row in rows:
+        yield f"| {' | '.join(map(inline, row))} |"
+    yield ""
