@@ -176,7 +176,7 @@ def _cell(text: str) -> str:
 
 
 def _schemas() -> Iterator[tuple[str, str]]:
-    from trtdoctor import findings, resolution, snapshot
+    from trtdoctor import config, diff, findings, resolution, snapshot
     from trtdoctor.canary import report as canary
 
     snapshot_schema = _schema_of(snapshot.Snapshot, snapshot.SCHEMA, "Every fact about one environment")
@@ -208,7 +208,12 @@ def _schemas() -> Iterator[tuple[str, str]]:
     canary_schema["required"] = ["schema", *flat, *(key for key in canary_schema["required"][1:] if key != "canary")]
     canary_schema["properties"]["interpreter"] = report_schema["properties"]["interpreter"]
     canary_schema["$defs"]["Remedy"] = definitions["Remedy"]
+    diff_schema = _schema_of(diff.Diff, diff.SCHEMA, "What changed since a recorded state")
+    diff_schema["$defs"]["Remedy"] = definitions["Remedy"]
+    diff_schema["$defs"]["State"]["properties"]["counts"] = report_schema["properties"]["counts"]
+    config_schema = _schema_of(config.Config, config.SCHEMA, "Every setting, and where it is from")
     schemas = {"report": report_schema, "snapshot": snapshot_schema, "libs": libs_schema, "canary": canary_schema}
+    schemas |= {"diff": diff_schema, "config": config_schema}
     for name, schema in schemas.items():
         text = json.dumps(schema, indent=1) + "\n"
         yield f"trtdoctor/schemas/{name}.schema.json", text

@@ -13,11 +13,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cli.run import run
 from tests.probes.roots import elf
+from trtdoctor.render import CI_FORMATS
 
 SECRET = "s3cr3t-t0ken"
 PRIVATE = "pr1vate-w0rd"
@@ -109,13 +111,21 @@ def planted(tmp_path: Path, worker: subprocess.Popen[bytes]) -> dict[str, str]:
     }
 
 
+CLOSED = "(always redacted)"
+
+
+def for_ci(folder: Path, key: str) -> list[str]:
+    """Options that write every format for CI systems."""
+    return [word for kind in CI_FORMATS for word in ("-o", f"{kind}:{folder / f'{kind}{key}'}")]
+
+
 def words_of(text: str, words: tuple[str, ...]) -> list[str]:
     """Where a word stands, for the message of a test that fails."""
     return [line[:300] for line in text.splitlines() if any(word.lower() in line.lower() for word in words)]
 
 
 @pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
-def test_no_output_holds_a_secret_and_no_redacted_one_a_private_word(planted: dict[str, str], tmp_path: Path) -> None:
+def test_no_output_holds_a_secret_and_no_redacted_one_a_private_word(planted: dict[str, Any], tmp_path: Path) -> None:
     host = os.uname().nodename
     forbidden = (SECRET, host) if len(host) > 5 else (SECRET,)
     private = (PRIVATE, UUID, UUID.removeprefix("GPU-"), BUS, "GPU-ffff0203", "MIG-aaaa0203")
@@ -125,7 +135,7 @@ def test_no_output_holds_a_secret_and_no_redacted_one_a_private_word(planted: di
         table, report, taken, libs = (tmp_path / f"{name}{key}" for name in ("table", "report", "taken", "libs"))
         for number, arguments in enumerate(
             (
-                ("check", "-v", "-o", f"json:{report}", "-o", f"table:{table}"),
+                ("check", "-v", "-o", f"json:{report}", "-o", f"table:{table}", *for_ci(tmp_path, key)),
                 ("check", "--format", "json"),
                 ("snapshot",),
                 ("snapshot", "--observe", "-o", str(taken)),
@@ -139,6 +149,8 @@ def test_no_output_holds_a_secret_and_no_redacted_one_a_private_word(planted: di
             said[f"{number}{key} stdout"], said[f"{number}{key} stderr"] = ran.out, ran.err
         for path in (table, report, taken, libs):
             said[f"{path.name}"] = path.read_text("utf-8")
+        for kind in CI_FORMATS:
+            said[f"{kind}{key} {CLOSED}"] = (tmp_path / f"{kind}{key}").read_text("utf-8")
         # A snapshot taken in the open and hidden later.
         later = run(
             "check",
@@ -163,10 +175,38 @@ def test_no_output_holds_a_secret_and_no_redacted_one_a_private_word(planted: di
     assert f"/{PRIVATE}/x.so: cannot open; see " in said["libs"], "an importer that fails was really imported"
     assert "LD_LIBRARY_PATH" in said["4 stdout"]
     assert PRIVATE in said["5 stdout"]
+    assert "libnvinfer" in said[f"sarif {CLOSED}"]
     for name, text in said.items():
         assert not words_of(text, forbidden), (name, words_of(text, forbidden))
-        if "--redact" in name:
+        if "--redact" in name or CLOSED in name:
             assert not words_of(text, private), (name, words_of(text, private))
+
+
+def test_what_a_job_of_github_is_told_is_redacted(planted: dict[str, Any], tmp_path: Path) -> None:
+    summary = tmp_path / "summary.md"
+    job: Any = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+    ran = run("check", "--format", "json", stdin=None, seconds=60, **planted, **job)
+    assert PRIVATE in ran.out, "the machine's owner asked for that one"
+    assert "::" in ran.err
+    for text in (ran.err, summary.read_text("utf-8")):
+        assert "nvidia-cudnn-cu12" in text or "libnvinfer" in text or "tensorrt" in text
+        assert not words_of(text, (SECRET, PRIVATE, UUID, BUS))
+
+
+@pytest.mark.parametrize("kind", CI_FORMATS)
+def test_linted_files_tell_nothing_of_where_they_lie(kind: str, tmp_path: Path) -> None:
+    place = tmp_path / PRIVATE
+    place.mkdir()
+    (place / "more.txt").write_text(f"tensorrt-cu12==10.9.0.34\n-r /{PRIVATE}/gone.txt\n--index-url {ADDRESS}\n")
+    (place / "requirements.txt").write_text(
+        f"tensorrt==10.7.0\nonnxruntime-gpu==1.16\n-r more.txt\ntorch @ {ADDRESS}\n-r {place}/none.txt\ntorch\n"
+    )
+    files = (str(place / "requirements.txt"),)
+    assert PRIVATE in run("lint-deps", *files, "--format", "json").out
+    ran = run("lint-deps", *files, "--format", kind)
+    assert ran.code == 1, ran.err
+    assert "requirements.txt" in ran.out
+    assert not words_of(ran.out + ran.err, (SECRET, PRIVATE, str(tmp_path)))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import pytest
 from tests.conftest import ROOT, SNAPSHOTS
 from tests.test_environments import built
 from trtdoctor import __version__
+from trtdoctor.declared import environment_of, snapshot_of
 from trtdoctor.pytest_gate import Mark, MarkError
 
 pytest_plugins = ["pytester"]
@@ -54,41 +55,39 @@ def _plugin_is_installed(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPa
 
 
 def run(pytester: pytest.Pytester, *arguments: str, snapshot: Path | None = None) -> pytest.RunResult:
-    """A real run in a process of its own."""
+    """A real run in a process of its own; without a plugin that has nothing to do with it and takes its time."""
+    usual = ["-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-rs"]
     options = [f"--trtdoctor-snapshot={snapshot}"] if snapshot else []
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", "-rs", *options, *arguments, timeout=120)
+    return pytester.runpytest_subprocess(*usual, *options, *arguments, timeout=120)
 
 
 def text(result: pytest.RunResult) -> str:
     return result.stdout.str() + result.stderr.str()
 
 
-# -- what becomes of a marked test ---------------------------------------------------------------------------------------
+# -- what becomes of a marked test -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
 @pytest.mark.parametrize(
-    ("snapshot", "mode", "fail_on", "expected"),
+    ("snapshot", "options", "expected"),
     [
-        (READY, "skip", "unknown", {"passed": 1}),
-        (AT_RISK, "skip", "unknown", {"passed": 1}),
-        (BROKEN, "skip", "unknown", {"skipped": 1}),
-        (BROKEN, "strict", "unknown", {"errors": 1}),
-        (AT_RISK, "strict", "warning", {"errors": 1}),
-        (BROKEN, "report", "unknown", {"passed": 1}),
+        (READY, (), {"passed": 1}),
+        (READY, ("-n", "2"), {"passed": 1}),
+        (AT_RISK, ("-n", "2"), {"passed": 1}),
+        (BROKEN, (), {"skipped": 1}),
+        (BROKEN, ("-n", "2"), {"skipped": 1}),
+        (BROKEN, ("--trtdoctor=strict",), {"errors": 1}),
+        (BROKEN, ("--trtdoctor=strict", "-n", "2"), {"errors": 1}),
+        (AT_RISK, ("--trtdoctor=strict", "--trtdoctor-fail-on=warning"), {"errors": 1}),
+        (BROKEN, ("--trtdoctor=report",), {"passed": 1}),
     ],
-    ids=lambda value: value.stem if isinstance(value, Path) else str(value),
+    ids=lambda value: value.stem if isinstance(value, Path) else "".join(value) if isinstance(value, tuple) else "",
 )
 def test_the_verdict_of_a_recorded_machine_decides(
-    pytester: pytest.Pytester,
-    snapshot: Path,
-    mode: str,
-    fail_on: str,
-    expected: dict[str, int],
-    workers: tuple[str, ...],
+    pytester: pytest.Pytester, snapshot: Path, options: tuple[str, ...], expected: dict[str, int]
 ) -> None:
     pytester.makepyfile(PLAIN)
-    result = run(pytester, f"--trtdoctor={mode}", f"--trtdoctor-fail-on={fail_on}", *workers, snapshot=snapshot)
+    result = run(pytester, *options, snapshot=snapshot)
     result.assert_outcomes(**expected)
     verdict = {READY: "ready", AT_RISK: "at risk", BROKEN: "broken"}[snapshot]
     assert re.search(rf"^verdict: {verdict} \(", text(result), re.MULTILINE)
@@ -170,26 +169,25 @@ def test_a_recorded_canary_meets_it(pytester: pytest.Pytester) -> None:
     run(pytester, "--trtdoctor=strict", snapshot=PASSED).assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize(
-    ("marker", "said"),
-    [
-        ("driverr='>=535'", "unknown keyword 'driverr'; did you mean driver?"),
-        ("driver='535'", "did you mean ==535?"),
-        ("requires='tensort>=10'", "did you mean tensorrt>=10?"),
-        ("min_memory=16", "min_memory wants text, such as '16GiB', not 16"),
-        ("min_compute_capability='86'", "did you mean >=8.6?"),
-        ("canary='yes'", "canary is True or False"),
-        ("'tensorrt>=10'", "trt(requires='tensorrt>=10')"),
-    ],
-)
+WRONG = [
+    ("driverr='>=535'", "unknown keyword 'driverr'; did you mean driver?"),
+    ("driver='535'", "did you mean ==535?"),
+    ("requires='tensort>=10'", "did you mean tensorrt>=10?"),
+    ("min_memory=16", "min_memory wants text, such as '16GiB', not 16"),
+    ("min_compute_capability='86'", "did you mean >=8.6?"),
+    ("canary='yes'", "canary is True or False"),
+    ("'tensorrt>=10'", "trt(requires='tensorrt>=10')"),
+]
+
+
 @pytest.mark.parametrize("snapshot", [READY, BROKEN], ids=["ready", "broken"])
-def test_a_marker_written_wrong_fails_on_every_machine(
-    pytester: pytest.Pytester, marker: str, said: str, snapshot: Path
-) -> None:
-    pytester.makepyfile(f"import pytest\n@pytest.mark.trt({marker})\ndef test_it(): pass\n")
-    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", f"--trtdoctor-snapshot={snapshot}")
-    result.assert_outcomes(errors=1)
-    assert said in text(result)
+def test_a_marker_written_wrong_fails_on_every_machine(pytester: pytest.Pytester, snapshot: Path) -> None:
+    tests = (f"@pytest.mark.trt({item})\ndef test_{number}(): pass\n" for number, (item, _) in enumerate(WRONG))
+    pytester.makepyfile("import pytest\n" + "\n".join(tests))
+    result = run(pytester, snapshot=snapshot)
+    result.assert_outcomes(errors=len(WRONG))
+    for _, said in WRONG:
+        assert said in text(result)
 
 
 def test_a_marker_takes_nothing_it_does_not_know() -> None:
@@ -197,6 +195,27 @@ def test_a_marker_takes_nothing_it_does_not_know() -> None:
         Mark((), {"zzz": 1})
     assert Mark((), {"driver": None}).requirements == ()
     assert Mark((), {"precision": ("fp16", "fp8")}).requirements == ("precision:fp16", "precision:fp8")
+
+
+def test_a_test_of_a_lean_runtime_does_not_want_to_build(pytester: pytest.Pytester) -> None:
+    lean = pytester.path / "lean.json"
+    settings = ("tensorrt=10.9.0,product=lean", "gpu=NVIDIA L4", "driver=570.124.06", "cuda=12.8")
+    platform = ("os=ubuntu-22.04", "arch=x86_64")
+    lean.write_text(snapshot_of(environment_of((*settings, *platform))).to_json(), "utf-8")
+    pytester.makepyfile(
+        """
+        import pytest
+        @pytest.mark.trt(requires="tensorrt-lean>=10")
+        def test_runtime(): pass
+        @pytest.mark.trt
+        def test_any(): pass
+        @pytest.mark.trt(requires="tensorrt")
+        def test_full(): pass
+        """
+    )
+    result = run(pytester, snapshot=lean)
+    result.assert_outcomes(passed=1, skipped=2)
+    assert "tensorrt is not met: found only TensorRT lean 10.9.0" in text(result)
 
 
 def test_markers_of_classes_and_unittest_count_and_a_skipped_test_asks_for_nothing(pytester: pytest.Pytester) -> None:
@@ -243,7 +262,7 @@ def test_off_looks_at_nothing(pytester: pytest.Pytester) -> None:
     assert "verdict:" not in text(result)
 
 
-# -- fixtures ------------------------------------------------------------------------------------------------------------
+# -- fixtures ----------------------------------------------------------------------------------------------------------
 
 FIXTURES = """
 import pytest
@@ -351,8 +370,8 @@ def test_a_real_canary_runs_once_with_workers(pytester: pytest.Pytester, monkeyp
     python = built("rtx")
     packages = [path for path in sys.path if path.endswith("site-packages")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), *packages]))
-    version = subprocess.run([python, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True, text=True)
-    if tuple(map(int, version.stdout.split())) != sys.version_info[:2]:
+    version = subprocess.check_output([python, "-c", "import sys; print(*sys.version_info[:2])"], text=True)
+    if tuple(map(int, version.split())) != sys.version_info[:2]:
         pytest.skip("the environment is of another Python")
     checks, canaries = pytester.path / "checks", pytester.path / "canaries"
     pytester.makeconftest(COUNTING.replace("CHECKS", repr(str(checks))).replace("CANARIES", repr(str(canaries))))
@@ -374,7 +393,7 @@ def test_a_real_canary_runs_once_with_workers(pytester: pytest.Pytester, monkeyp
     assert len(canaries.read_text().split()) == 1
 
 
-# -- what it costs, and what it says -------------------------------------------------------------------------------------
+# -- what it costs, and what it says -----------------------------------------------------------------------------------
 
 DUMPING = """
 import json, os, sys
@@ -497,7 +516,7 @@ def test_warnings_as_errors_and_odd_clocks_of_a_suite_do_not_matter(pytester: py
     run(pytester, "-n", "1").assert_outcomes(passed=1)
 
 
-# -- other versions of pytest --------------------------------------------------------------------------------------------
+# -- other versions of pytest ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", ["7.*", pytest.param("8.*", marks=pytest.mark.heavy)])
@@ -514,11 +533,16 @@ def test_an_older_pytest_does_as_well(pytester: pytest.Pytester, version: str, t
             pytest.fail(reason)
         pytest.skip(reason)
     pytester.makepyfile(FIXTURES + PLAIN)
-    command = [str(python), "-W", "error", "-m", "pytest", "--strict-markers", "-rs", f"--trtdoctor-snapshot={READY}"]
-    done = subprocess.run([*command, "--junitxml=out.xml"], cwd=pytester.path, capture_output=True, text=True)
-    assert f"pytest-{version[0]}." in done.stdout
-    assert "2 passed, 1 skipped" in done.stdout, done.stdout + done.stderr
-    assert "verdict: ready" in done.stdout
+
+    def tests(*options: str) -> str:
+        command = [str(python), "-W", "error", "-m", "pytest", "--strict-markers", "-rs", *options]
+        command.append(f"--trtdoctor-snapshot={READY}")
+        ended = subprocess.run(command, cwd=pytester.path, capture_output=True, text=True, check=False)
+        return ended.stdout + ended.stderr
+
+    plain = tests("--junitxml=out.xml")
+    assert f"pytest-{version[0]}." in plain
+    assert "2 passed, 1 skipped" in plain
+    assert "verdict: ready" in plain
     assert "trtdoctor.verdict" in (pytester.path / "out.xml").read_text("utf-8")
-    strict = subprocess.run([*command, "--trtdoctor=strict"], cwd=pytester.path, capture_output=True, text=True)
-    assert "1 failed, 2 passed" in strict.stdout, strict.stdout + strict.stderr
+    assert "1 failed, 2 passed" in tests("--trtdoctor=strict")

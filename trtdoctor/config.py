@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from trtdoctor.record import record
@@ -66,9 +67,7 @@ def specifier(values: tuple[str, ...]) -> tuple[str, ...]:
     from trtdoctor.versions import Version, VersionError, within
 
     try:
-        if not values[0].replace(",", "").strip():
-            raise VersionError(f"not a specifier: {values[0][:60]!r}")
-        within(Version("0"), values[0])
+        within(Version("0"), values[0].strip(" ,") or "nothing")
     except VersionError as error:
         raise ConfigError(f"{clean(str(error), 80)} (wanted such as >=10.3,<11)") from None
     return values
@@ -108,7 +107,7 @@ KEYS: dict[str, Key] = {
     key.name: key
     for key in (
         Key("require", "what is required", True, _requirements, (), "TRTDOCTOR_REQUIRE", ";", adds=True),
-        Key("goal", "what it is for", True, _any, (), "TRTDOCTOR_GOAL"),
+        Key("goal", "what it is for", True, _any, ("build", "run"), "TRTDOCTOR_GOAL"),
         Key(
             "fail-on", "from where on the exit code is 1", False, _one_of(*THRESHOLDS), ("error",), "TRTDOCTOR_FAIL_ON"
         ),
@@ -162,6 +161,10 @@ class Config:
     def one(self, key: str) -> str | None:
         """The value of a ``key`` that has one; None when it is not set."""
         return next(iter(self.all(key)), None)
+
+    def waivers_for(self, *, redacted: bool) -> tuple[Waiver, ...]:
+        """The waivers; without the people who answer for them where people are left out."""
+        return tuple(replace(item, who=None) for item in self.waivers) if redacted else self.waivers
 
     def where(self, key: str) -> str | None:
         """Where the value of ``key`` is from, for a message; None for the command line and for defaults."""
@@ -230,7 +233,7 @@ def file_of(named: str | None, environ: Mapping[str, str]) -> ConfigFile | None:
         return None
     from trtdoctor.config_file import parse
 
-    shown = clean(chosen, 300) if chosen else _from_here(path)
+    shown = _from_here(path)
     return parse(_read(path, shown), shown, path)
 
 
@@ -266,7 +269,7 @@ def _is_ours(path: str, folder: str) -> bool:
         return False
 
 
-_TABLE = re.compile(rb"""tool["']?\s*\.\s*["']?trtdoctor|^\s*\[\s*["']?tool["']?\s*\]|^\s*["']?tool["']?\s*=""", re.M)
+_TABLE = rb"""(?m)tool["']?\s*\.\s*["']?trtdoctor|^\s*\[\s*["']?tool["']?\s*\]|^\s*["']?tool["']?\s*="""
 
 
 def _has_table(path: str) -> bool:
@@ -276,7 +279,7 @@ def _has_table(path: str) -> bool:
             content = stream.read(MAX_BYTES)
     except OSError:
         return False
-    if b"trtdoctor" not in content or not _TABLE.search(content):
+    if b"trtdoctor" not in content or not re.search(_TABLE, content):
         return False
     from trtdoctor.config_file import table_of
 
@@ -296,8 +299,11 @@ def _read(path: str, shown: str) -> bytes:
 
 
 def _from_here(path: str) -> str:
-    """A path as seen from here, which names no more than it must: ``../trtdoctor.toml``."""
+    """A path as seen from here (``../trtdoctor.toml``), of one elsewhere its name: it gets into reports."""
+    name = os.path.basename(path)
     try:
-        return clean(os.path.relpath(path), 300)
+        found = os.path.relpath(path)
     except (OSError, ValueError):
-        return os.path.basename(path)
+        return clean(name, 300)
+    above = found.removesuffix(name).replace("/", "").replace(".", "")
+    return clean(found if not found.startswith("..") or not above else name, 300)

@@ -58,7 +58,7 @@ def parse(content: bytes, shown: str, path: str) -> ConfigFile:
     try:
         document: Any = parse_toml(text, shown)
     except FileError as error:
-        raise ConfigError(_with_line(str(error), shown)) from None
+        raise ConfigError(_with_line(str(error), shown, text)) from None
     prefix = ""
     if os.path.basename(path) == SHARED:
         prefix = f"{TABLE}."
@@ -79,12 +79,13 @@ def _text(content: bytes, shown: str) -> str:
         raise ConfigError(f"{shown}:{line}: not UTF-8") from None
 
 
-def _with_line(message: str, shown: str) -> str:
+def _with_line(message: str, shown: str, text: str) -> str:
     """``FILE: not TOML: … (at line 3, column 5)`` as ``FILE:3: not TOML: …``."""
-    match = re.search(r"\s*\(at line (\d+), column \d+\)", message)
+    match = re.search(r"\s*\(at (?:line (\d+), column \d+|end of document)\)", message)
     if match is None:
         return message
-    return message.replace(match[0], "").replace(f"{shown}:", f"{shown}:{match[1]}:", 1)
+    line = match[1] or text.rstrip().count("\n") + 1
+    return message.replace(match[0], "").replace(f"{shown}:", f"{shown}:{line}:", 1)
 
 
 class _Reader:
@@ -124,9 +125,9 @@ class _Reader:
         key = KEYS[name]
         items = value if key.many and isinstance(value, list) else [value]
         kind = "text or a list of texts" if key.many else "text"
-        if not all(isinstance(item, str) and item.strip() and len(item) <= _LONGEST for item in items):
+        if not all(_is_text(item) for item in items):
             raise ConfigError(f"{where}: {name}: wanted {kind}")
-        texts = tuple(clean(item.strip()) for item in items)
+        texts = tuple(clean(item).strip() for item in items)
         if name == "overlay":
             texts = tuple(os.path.join(self.folder, os.path.expanduser(text)) for text in texts)
         return self.checked(name, where, lambda: key.check(texts) if texts else ())
@@ -171,9 +172,9 @@ class _Reader:
     def text(self, name: str, value: Any, where: str) -> str:
         if name == "expires":
             return self.day(value, where)
-        if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST:
+        if not _is_text(value):
             raise ConfigError(f"{where}: waiver: {name}: wanted text")
-        text = clean(value.strip())
+        text = clean(value).strip()
         if name == "code":
             return _code(text, where)
         if name == "component":
@@ -194,6 +195,11 @@ class _Reader:
         if not isinstance(value, date) or isinstance(value, datetime):
             raise ConfigError(f"{where}: waiver: expires: wanted a day such as 2027-01-31")
         return value.isoformat()
+
+
+def _is_text(value: Any) -> bool:
+    """Whether there is something to read in it."""
+    return isinstance(value, str) and len(value) <= _LONGEST and bool(clean(value).strip())
 
 
 def _code(text: str, where: str) -> str:

@@ -44,6 +44,8 @@ KEYS = (
     "loader",
     "wants",
 )
+_ASIDE = frozenset(("engine", "wants"))
+"""Keys that say nothing of the machine."""
 _COPIES = ("cuda", "cudnn", "cublas", "nvrtc", "tensorrt")
 _ENTRY_KEYS = {
     "gpus": ("name", "compute_capability", "memory_gib", "mig", "vgpu"),
@@ -95,6 +97,8 @@ def snapshot_of(environment: Any, base: Snapshot | None = None) -> Snapshot:
         found = replace(found, engines=(_engine(_entry(stated["engine"], "engine")),))
     if "wants" in stated:
         found = replace(found, wants=tuple(_words(stated["wants"], "wants")))
+    if set(stated) - _ASIDE:
+        found = replace(found, canaries=())  # what ran, ran in another environment than this one
     return found
 
 

@@ -13,6 +13,7 @@ from trtdoctor.record import record
 from trtdoctor.requirements import FileError, Files, Requirements, Target, format_of, read
 from trtdoctor.snapshot import Distribution, Snapshot
 from trtdoctor.stated_environment import Environment, environment_of, python_of
+from trtdoctor.waivers import Waiver
 
 GOAL = ("run", "python")
 """What requirements are for, where nobody says more: who installs a runtime alone does not want to build."""
@@ -43,12 +44,15 @@ def lint(
     select: Iterable[str] = (),
     ignore: Iterable[str] = (),
     shown: Callable[[str], str] | None = None,
+    waivers: Iterable[Waiver] = (),
+    configuration: str | None = None,
 ) -> Lint:
     """Judge what ``paths`` state, taken together as one environment.
 
     ``stage`` is the one of a Dockerfile; ``gpus`` and ``driver`` describe the machine that it is for, as ``--set``
-    does. ``shown`` gives the names by which the files are called, where others read the report: it is a redacted one
-    then. Raises :class:`~trtdoctor.requirements.FileError` for a file that cannot be read, and
+    does. ``waivers`` and ``configuration`` are as for ``judge``. ``shown`` gives the names by which the files are
+    called, where others read the report: it is a redacted one then. Raises
+    :class:`~trtdoctor.requirements.FileError` for a file that cannot be read, and
     :class:`~trtdoctor.declared.DeclarationError` for a machine that cannot.
     """
     found, target = _read(paths, target, matrix, stage)
@@ -71,6 +75,8 @@ def lint(
         goal=tuple(goal) or GOAL,
         select=select,
         ignore=ignore,
+        waivers=waivers,
+        configuration=configuration,
         outside=(*outside, "cuda", "cudnn", "cublas", "nvrtc", "glibc", "platform"),
     )
     findings = tuple(_for_files(item) for item in report.findings)
@@ -196,7 +202,11 @@ def _status(findings: tuple[Finding, ...], item: Distribution) -> str:
     about = [
         finding.severity
         for finding in findings
-        if any(fact.where == item.stated_at and item.stated_at is not None for fact in finding.facts)
+        if any(
+            fact.where == item.stated_at and (fact.key == f"package {item.name}" or not fact.key.startswith("package "))
+            for fact in finding.facts
+            if item.stated_at is not None
+        )
     ]
     if about:
         return min(about, key=lambda severity: severity.rank).value

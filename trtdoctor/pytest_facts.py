@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from trtdoctor.findings import Report
@@ -99,56 +98,51 @@ class Facts:
     """The facts of one process of a session, and what the rules say of them."""
 
     def __init__(self, fetch: Callable[[str], str]) -> None:
-        """``fetch`` gives the text of ``facts`` or of ``canary``; it is asked once for each."""
+        """``fetch`` gives the text of ``facts`` or of ``canary``."""
         self._fetch = fetch
+        self._reports: dict[tuple[bool, bool, tuple[str, ...]], Report] = {}
 
-    @cached_property
-    def report(self) -> Report:
-        """What the rules say, without a canary of this session. Raises :class:`FactsError`."""
-        return _judged(_read(self._text(FACTS)))
+    def report(self, *, canary: bool = False, shown: bool = False, goal: tuple[str, ...] = ()) -> Report:
+        """What the rules say, judged once for each question. Raises :class:`FactsError`.
 
-    @cached_property
-    def report_with_canary(self) -> Report:
-        """The same after the canary. Raises :class:`FactsError`."""
-        return _judged(_read(self._text(CANARY)))
-
-    @cached_property
-    def shown(self) -> Report:
-        """``report`` of redacted facts: what goes into JUnit files and logs. Raises :class:`FactsError`."""
-        return _redacted(self.report)
-
-    @cached_property
-    def shown_with_canary(self) -> Report:
-        """``report_with_canary`` of redacted facts. Raises :class:`FactsError`."""
-        return _redacted(self.report_with_canary)
+        Args:
+            canary: whether the canary of this session is among the facts; it is run when this is first asked for.
+            shown: whether the facts are redacted: for what goes into JUnit files and logs.
+            goal: what the environment is for; the usual when empty.
+        """
+        key = (canary, shown, goal)
+        if key not in self._reports:
+            snapshot = self.report(canary=canary, goal=goal).snapshot if shown else self._snapshot(canary)
+            self._reports[key] = _judged(_redacted(snapshot) if shown else snapshot, goal)
+        return self._reports[key]
 
     def canary(self) -> Canary:
         """The canary of this session. Raises :class:`FactsError`."""
-        found: Snapshot = self.report_with_canary.snapshot
+        found: Snapshot = self.report(canary=True).snapshot
         if not found.canaries:
             return Canary("tensorrt", outcome="not-started", reason="the facts are those of a file, and it has none")
         return found.canaries[-1]
 
-    def _text(self, kind: str) -> str:
+    def _snapshot(self, canary: bool) -> Snapshot:
         try:
-            return self._fetch(kind)
+            return _read(self._fetch(CANARY if canary else FACTS))
         except OSError as error:
             raise FactsError(f"trtdoctor could not get the facts of this session: {error}") from None
 
 
-def _judged(snapshot: Snapshot) -> Report:
+def _judged(snapshot: Snapshot, goal: tuple[str, ...]) -> Report:
     from trtdoctor.judge import judge
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return judge(snapshot, _matrix(), as_of=date.today())
+            return judge(snapshot, _matrix(), as_of=date.today(), goal=goal)
     except Exception as error:
         said = clean(f"{type(error).__name__}: {error}", 200)
         raise FactsError(f"trtdoctor could not judge this environment: {said}") from None
 
 
-def _redacted(report: Report) -> Report:
+def _redacted(snapshot: Snapshot) -> Snapshot:
     from trtdoctor.redaction import redact
 
-    return _judged(redact(report.snapshot))
+    return redact(snapshot)

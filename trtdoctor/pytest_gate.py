@@ -15,7 +15,10 @@ from trtdoctor.versions import Answer
 
 KEYWORDS = ("requires", "driver", "cuda", "min_compute_capability", "min_memory", "precision", "canary", "reason")
 """What ``@pytest.mark.trt`` takes."""
-_PREFIXES = {"driver": "driver", "cuda": "cuda"}
+_NAMED = ("driver", "cuda")
+"""Keywords that are the names of what they require."""
+_RUNTIMES = {"tensorrt-lean", "tensorrt-dispatch"}
+_BUILDERS = {"tensorrt", "tensorrt-rtx"}
 _LEAST = {"min_compute_capability": "gpu.compute_capability>=", "min_memory": "gpu.memory>="}
 
 
@@ -38,6 +41,9 @@ class Mark:
         if not isinstance(self.canary, bool):
             raise MarkError(f"canary is True or False, not {self.canary!r}")
         self.requirements = tuple(_requirements(keywords))
+        products = {parse(text).subject for text in self.requirements}
+        self.goal = ("run",) if products & _RUNTIMES and not products & _BUILDERS else ()
+        """What the environment is judged for: a test of a lean runtime does not want to build."""
 
 
 def _close(name: str) -> str:
@@ -53,8 +59,8 @@ def _requirements(keywords: Mapping[str, Any]) -> Iterator[str]:
             continue
         for text in _texts(name, value):
             whole = text
-            if name in _PREFIXES:
-                whole = f"{_PREFIXES[name]}{text}"
+            if name in _NAMED:
+                whole = f"{name} {text}"
             elif name in _LEAST:
                 whole = f"{_LEAST[name]}{text}"
             elif name == "precision":
@@ -95,9 +101,9 @@ def why_not(mark: Mark, facts: Facts, fail_on: str) -> str | None:
     The canary runs only where nothing else stands in the way.
     """
     try:
-        why = _why_not(mark.requirements, facts.report, facts.shown, fail_on)
+        why = _why_not(mark.requirements, facts, fail_on, mark.goal)
         if why is None and mark.canary:
-            why = _why_not(("canary",), facts.report_with_canary, facts.shown_with_canary, fail_on)
+            why = _why_not(("canary",), facts, fail_on, mark.goal, canary=True)
     except FactsError as error:
         why = str(error)
     if why is None:
@@ -105,13 +111,17 @@ def why_not(mark: Mark, facts: Facts, fail_on: str) -> str | None:
     return harmless(clean(f"{mark.reason}: {why}" if mark.reason else why, 600))
 
 
-def _why_not(requirements: Iterable[str], report: Report, shown: Report, fail_on: str) -> str | None:
+def _why_not(
+    requirements: Iterable[str], facts: Facts, fail_on: str, goal: tuple[str, ...], *, canary: bool = False
+) -> str | None:
+    report = facts.report(canary=canary, goal=goal)
     for text in requirements:
         if report.answers(text).answer is not Answer.YES:
-            return explained(text, report, shown)
-    if report.fails(fail_on):
-        return f"this environment is {shown.in_short}" if report.verdict is not Verdict.UNKNOWN else shown.in_short
-    return None
+            return explained(text, report, facts.report(canary=canary, goal=goal, shown=True))
+    if not report.fails(fail_on):
+        return None
+    short = facts.report(canary=canary, goal=goal, shown=True).in_short
+    return short if report.verdict is Verdict.UNKNOWN else f"this environment is {short}"
 
 
 def explained(text: str, report: Report, shown: Report) -> str:
@@ -124,10 +134,10 @@ def explained(text: str, report: Report, shown: Report) -> str:
 
 def environment(facts: Facts, unmet: Any) -> Environment:
     """The ``trt_env`` fixture: ``unmet`` takes the reason why a requirement is not met. Raises FactsError."""
-    report = facts.report
+    report = facts.report()
 
     def told(error: RequirementError) -> None:
-        unmet(harmless(clean(explained(error.requirement, report, facts.shown), 600)))
+        unmet(harmless(clean(explained(error.requirement, report, facts.report(shown=True)), 600)))
 
     return Environment(report, unmet=told)
 
@@ -138,7 +148,7 @@ def environment(facts: Facts, unmet: Any) -> Environment:
 def summary(facts: Facts, *, canary: bool, verbose: bool) -> Iterator[str]:
     """The lines of the terminal summary: verdict, findings, what was not judged, the canary."""
     try:
-        report = facts.report_with_canary if canary else facts.report
+        report = facts.report(canary=canary)
     except FactsError as error:
         yield harmless(str(error))
         return
@@ -158,7 +168,7 @@ def properties(facts: Facts, *, canary: bool) -> Iterator[tuple[str, str]]:
     import json
 
     try:
-        report = facts.shown_with_canary if canary else facts.shown
+        report = facts.report(canary=canary, shown=True)
     except FactsError as error:
         yield "trtdoctor.error", harmless(str(error))
         return

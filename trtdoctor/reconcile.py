@@ -13,7 +13,8 @@ from dataclasses import replace
 from trtdoctor.findings import Finding, FoundFact, Severity
 from trtdoctor.snapshot import Canary, Snapshot
 
-_FAMILY = "CAN"
+_CUT = "\u2026"
+"""What ends a title that was cut."""
 _NO_MEMORY = "CAN104"
 _CONFIRMING = ("CAN101", "CAN102", _NO_MEMORY)
 """Failures whose cause another rule may have told."""
@@ -34,7 +35,7 @@ def reconcile(findings: Sequence[Finding], snapshot: Snapshot) -> list[Finding]:
         if canary.outcome == "passed" and _ran(canary):
             found = [_after_pass(finding, canary) for finding in found]
     for own in [finding for finding in found if finding.code in _CONFIRMING and finding.severity is Severity.ERROR]:
-        told = _told_before(own, found)
+        told = _told_before(own, found, _canary_of(own, snapshot))
         if told is not None:
             found[found.index(told)] = _confirmed(told, own)
             found.remove(own)
@@ -81,16 +82,47 @@ def _concerns(finding: Finding, canary: Canary) -> bool:
 # -- after a failure ---------------------------------------------------------------------------------------------------
 
 
-def _told_before(own: Finding, found: Iterable[Finding]) -> Finding | None:
+def _canary_of(own: Finding, snapshot: Snapshot) -> Canary | None:
+    """The canary that a finding speaks of, by its first fact."""
+    said = {(fact.value, fact.where) for fact in own.facts if fact.key == "canary"}
+    for canary in snapshot.canaries:
+        if any((canary.outcome, f"stage {stage.name}") in said for stage in canary.stages):
+            return canary
+    return snapshot.canaries[0] if len(snapshot.canaries) == 1 else None
+
+
+def _rests_on(canary: Canary | None, finding: Finding) -> bool:
+    """Whether a failure for which no reason is known may come from an error that a rule found.
+
+    Once the builder stands, a model of the user's fails for reasons of its own, unless the process crashes. TensorRT
+    for RTX builds without driver and GPU: what keeps from them is no reason before the engine is to run.
+    """
+    if canary is None:
+        return True
+    passed = {stage.name for stage in canary.stages if stage.status == "passed"}
+    if "builder" not in passed:
+        return True
+    if canary.network == "onnx" and canary.outcome == "failed":
+        return False
+    ahead = canary.product == "tensorrt-rtx" and "header" not in passed
+    return not (ahead and (_GATES | _BEHIND) & set(finding.components))
+
+
+def _told_before(own: Finding, found: Iterable[Finding], canary: Canary | None) -> Finding | None:
     """The finding that names the cause of a canary's failure; None when none does.
 
     An error that shares a component, or says why driver and GPU are out of reach; else, when the canary gave no reason
-    that is known, the first error of all that speaks of the machine; else a warning about the very thing that failed.
+    that is known, the first error of all that it may come from; else a warning about the very thing that failed.
     """
     others = [
         finding for finding in found if finding.code.startswith(_MACHINE) and not finding.code.endswith(_PUBLISHED)
     ]
-    errors = [finding for finding in others if finding.severity is Severity.ERROR]
+    unexplained = not own.sources and own.code != _NO_MEMORY
+    errors = [
+        finding
+        for finding in others
+        if finding.severity is Severity.ERROR and (not unexplained or _rests_on(canary, finding))
+    ]
     shared = [finding for finding in errors if set(finding.components) & set(own.components)]
     if shared:
         sharp = set(own.components) - _VAGUE
@@ -98,7 +130,6 @@ def _told_before(own: Finding, found: Iterable[Finding]) -> Finding | None:
     keeping_out = [finding for finding in errors if _GATES & set(finding.components)]
     if keeping_out and _BEHIND & set(own.components):
         return keeping_out[0]
-    unexplained = not own.sources and own.code != _NO_MEMORY
     if errors and unexplained:
         return errors[0]
     if unexplained or own.components[0] in _VAGUE:
@@ -108,10 +139,11 @@ def _told_before(own: Finding, found: Iterable[Finding]) -> Finding | None:
 
 
 def _confirmed(told: Finding, own: Finding) -> Finding:
+    stop = "" if own.title.endswith(_CUT) else "."
     return replace(
         told,
         severity=Severity.ERROR,
-        detail=_joined(told.detail, f"The canary confirms it: {own.title}."),
+        detail=_joined(told.detail, f"The canary confirms it: {own.title}{stop}"),
         facts=(*told.facts, *own.facts),
         sources=(*told.sources, *(item for item in own.sources if item not in told.sources)),
     )

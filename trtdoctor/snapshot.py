@@ -393,7 +393,7 @@ class LogLine:
     """One line that TensorRT's logger was given."""
 
     severity: str = ""
-    """``internal-error``, ``error``, ``warning``, ``info``, ``verbose``; ``output`` for what a library printed itself."""
+    """``internal-error``, ``error``, ``warning``, ``info``, ``verbose``; ``output``: printed by a library itself."""
     text: str | None = _private("log")
     stage: str | None = None
 
@@ -409,8 +409,9 @@ class Canary:
     outcome: str = ""
     """``passed``, ``failed``, ``crashed``, ``timed-out``, ``out-of-memory``, ``not-started``."""
     reason: str | None = None
-    """For ``out-of-memory``: ``host``, ``device`` or ``limit`` (the one that was set for the canary); for ``crashed`` the
-    signal (``SIGABRT``) or ``exit 3``; for ``not-started`` a short word; ``no-gpu`` where nothing but a GPU was wanting."""
+    """For ``out-of-memory``: ``host``, ``device`` or ``limit`` (the one that was set for the canary); for ``crashed``
+    the signal (``SIGABRT``) or ``exit 3``; for ``not-started`` a short word; for ``failed``
+    ``no-gpu`` where nothing but a GPU was wanting, ``unfit`` where the model, a shape or an option is at fault."""
     network: str | None = None
     """``built-in`` or ``onnx``."""
     precision: str | None = None

@@ -16,8 +16,9 @@ from trtdoctor.findings import Finding, FoundFact
 from trtdoctor.record import record
 from trtdoctor.versions import Answer, Version, within
 
-_GPU = re.compile(r"gpu \d+")
-_CAPABILITY = re.compile(r"compute capability (\d+\.\d+)")
+# Compiled when they are first used: most checks have no waivers.
+_GPU = r"gpu \d+"
+_CAPABILITY = r"compute capability (\d+\.\d+)"
 _PACKAGE = "package"
 
 
@@ -104,8 +105,8 @@ def _version_of(fact: FoundFact, component: str) -> str | None:
     kind, _, rest = fact.key.partition(" ")
     if fact.key == component:
         return fact.value
-    if component == "gpu" and _GPU.fullmatch(fact.key):
-        match = _CAPABILITY.search(fact.value)
+    if component == "gpu" and re.fullmatch(_GPU, fact.key):
+        match = re.search(_CAPABILITY, fact.value)
         return match[1] if match else ""
     if kind == _PACKAGE and rest:
         return fact.value if component in (rest, f"{_PACKAGE}:{rest}") else None

@@ -20,11 +20,11 @@ class Ran:
     err: str
 
 
-def run(*arguments: str, stdin: bytes | None = None, seconds: float = 60, **environ: str) -> Ran:
+def run(*arguments: str, stdin: bytes | None = None, seconds: float = 60, cwd: Path = ROOT, **environ: str) -> Ran:
     """``trtdoctor ARGUMENTS``."""
     done = subprocess.run(
         [sys.executable, "-m", "trtdoctor", *arguments],
-        cwd=ROOT,
+        cwd=cwd,
         input=stdin if stdin is not None else b"",
         capture_output=True,
         timeout=seconds,

@@ -305,3 +305,23 @@ def test_a_runtime_without_a_builder_is_told_what_it_is() -> None:
     ran = run("canary", "--python", real("lean-cu13"), "--format", "json")
     assert ran.code == 1
     assert "CAN109" in {item["code"] for item in document(ran)["findings"]}
+
+
+@pytest.mark.parametrize("wrong", ["", "numbers"])
+def test_the_formats_for_ci_show_its_stages(standin: Path, wrong: str, tmp_path: Path) -> None:
+    from junitparser import JUnitXml
+
+    from trtdoctor.render import CI_FORMATS
+
+    outputs = [word for kind in CI_FORMATS for word in ("-o", f"{kind}:{tmp_path / kind}")]
+    ran = canary(standin, *outputs, wrong=wrong)
+    assert ran.code == bool(wrong), ran.err
+    (suite,) = JUnitXml.fromfile(str(tmp_path / "junit"))
+    failed = [case.name for case in suite if not case.is_passed and not case.is_skipped]
+    assert failed[:1] == (["compare"] if wrong else [])
+    assert [case.name for case in suite][:1] == ["import"]
+    (log,) = json.loads((tmp_path / "sarif").read_text("utf-8"))["runs"]
+    assert [item["ruleId"] for item in log["results"]] == (["CAN105"] if wrong else [])
+    assert log["properties"]["verdict"] == ("broken" if wrong else "ready")
+    for kind in CI_FORMATS:
+        assert str(standin) not in (tmp_path / kind).read_text("utf-8")

@@ -185,7 +185,9 @@ def test_a_spoiled_bundle_is_refused_and_the_old_matrix_stays(
     assert not data.exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"PK", b"\x1f\x8b", gzip.compress(b"no tar"), gzip.compress(b"\0" * 100)])
+@pytest.mark.parametrize(
+    "content", [b"", b"PK", b"\x1f\x8b", gzip.compress(b"no tar", mtime=0), gzip.compress(b"\0" * 100, mtime=0)]
+)
 def test_what_is_no_archive_is_refused(content: bytes) -> None:
     with pytest.raises(BundleError):
         read(content)
@@ -199,14 +201,14 @@ def test_an_archive_that_is_cut_short_is_refused(bundle: bytes) -> None:
 
 def test_an_archive_that_unpacks_to_too_much_is_refused_before_it_fills_memory() -> None:
     with pytest.raises(BundleError, match="more than 50 MiB"):
-        read(gzip.compress(b"\0" * (MAX_BYTES + 2_000_000), 9))
+        read(gzip.compress(b"\0" * (MAX_BYTES + 2_000_000), 9, mtime=0))
     with pytest.raises(BundleError):
         read(_claims_much())
 
 
 def _claims_much() -> bytes:
     item = member("a.yaml", size=MAX_BYTES + 1)
-    return gzip.compress(item.tobuf() + b"\0" * 10240)
+    return gzip.compress(item.tobuf() + b"\0" * 10240, mtime=0)
 
 
 # -- installing --------------------------------------------------------------------------------------------------------

@@ -7,17 +7,19 @@ import re
 import shlex
 from collections.abc import Iterator
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from tests.conftest import AS_OF, ROOT
-from trtdoctor.cli.check import FORMATS
 from trtdoctor.declared import DeclarationError, environment_of, snapshot_of
 from trtdoctor.judge import judge
 from trtdoctor.matrix import Matrix, load
-from trtdoctor.render import render
+from trtdoctor.redaction import redact
+from trtdoctor.render import CI_FORMATS, FORMATS, render
 from trtdoctor.snapshot import Snapshot
 from trtdoctor.text import as_json, clean, harmless
 
@@ -35,8 +37,13 @@ HOSTILE = (
     "'\"\\ %s {0} {x!r} \x00",
     "--index-url=evil",
 )
+JUNIT_TAGS = {"testsuites", "testsuite", "properties", "property", "testcase"}
+JUNIT_TAGS |= {"failure", "skipped", "system-out"}
+MARKDOWN_TAGS = {"h2", "p", "ul", "li", "strong", "pre", "code", "a"} | {"table", "thead", "tbody", "tr", "th", "td"}
+ADDRESSES = set(re.findall(r'url: "([^"]+)"', (ROOT / "matrix" / "sources.yaml").read_text("utf-8")))
 KEYS = ("os", "driver", "gpu", "container", "wants", "package.tensorrt", "engine.gpu", "python")
 BAD_SIGNS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+OPEN = tuple(kind for kind in FORMATS if kind not in CI_FORMATS)
 COMMAND = re.compile(r"^\s*::|##\[|##vso\[|##teamcity\[", re.MULTILINE)
 
 
@@ -72,18 +79,42 @@ def check_text(text: str) -> None:
     assert len(text) < 4_000_000
 
 
+def check_ci_text(text: str, kind: str) -> None:
+    """As ``check_text``; and nothing from outside has become a part of the format."""
+    if kind == "github":
+        for line in text.splitlines():
+            annotation = re.fullmatch(r"::(?:error|warning|notice) ((?:,?[a-z]+=[^,:\r\n]*)+)::(.*)", line)
+            check_text(line if annotation is None else f"{annotation[1]} {annotation[2]}")
+        return
+    check_text(text)
+    if kind in ("sarif", "gitlab"):
+        json.loads(text)
+        assert text.isascii()
+    elif kind == "junit":
+        assert {item.tag for item in ET.fromstring(text).iter()} <= JUNIT_TAGS
+    else:
+        page = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(text)
+        assert set(re.findall(r"</?([a-zA-Z]\w*)", page)) <= MARKDOWN_TAGS
+        assert set(re.findall(r'href="([^"]*)"', page)) <= ADDRESSES
+        for row in re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL):
+            assert len(re.findall("<t[dh]>", row)) == 5
+
+
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:12]))
 def test_every_renderer_carries_hostile_text_harmlessly(text: str, matrix: Matrix) -> None:
     for document in documents(text):
         found = Snapshot.from_json(json.dumps(document))
         report = judge(found, matrix, as_of=AS_OF)
-        for kind in FORMATS:
+        for kind in OPEN:
             for verbose in (False, True):
                 shown = render(report, kind, verbose=verbose, color=False)
                 check_text(shown)
                 if kind == "json":
                     # What is escaped reads back as it was.
                     assert json.loads(shown) == json.loads(json.dumps(report.to_plain()))
+        closed = judge(redact(found), matrix, as_of=AS_OF)
+        for kind in CI_FORMATS:
+            check_ci_text(render(closed, kind), kind)
         check_text(found.to_json())
         assert Snapshot.from_json(found.to_json()) == found
         for finding in report.findings:
@@ -106,17 +137,23 @@ def test_a_hostile_description_is_judged_or_refused_in_one_line(key: str, text: 
         check_text(harmless(str(error)))
         assert "\n" not in str(error)
         return
-    for kind in FORMATS:
+    for kind in OPEN:
         check_text(render(judge(found, matrix, as_of=AS_OF), kind, verbose=True, color=False))
+    for kind in CI_FORMATS:
+        check_ci_text(render(judge(redact(found), matrix, as_of=AS_OF), kind), kind)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=300))
 def test_any_name_of_a_gpu_can_be_shown(name: str) -> None:
     document = {"schema": "trtdoctor-snapshot/1", "gpus": [{"index": 0, "name": name, "compute_capability": "8.6"}]}
-    report = judge(Snapshot.from_json(json.dumps(document)), load(ROOT / "matrix"), as_of=AS_OF)
-    for kind in FORMATS:
+    found = Snapshot.from_json(json.dumps(document))
+    report = judge(found, load(ROOT / "matrix"), as_of=AS_OF)
+    for kind in OPEN:
         check_text(render(report, kind, verbose=True, color=False))
+    closed = judge(redact(found), load(ROOT / "matrix"), as_of=AS_OF)
+    for kind in CI_FORMATS:
+        check_ci_text(render(closed, kind), kind)
 
 
 @given(st.text(alphabet='#:[a \n"\\', max_size=40))

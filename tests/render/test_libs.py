@@ -290,6 +290,26 @@ def test_the_packages_directory_stands_once_and_whole_with_v(matrix: Matrix) -> 
     assert "<site>" not in shown(matrix, few)
 
 
+def test_the_packages_directory_is_that_of_the_python_in_question(matrix: Matrix) -> None:
+    other = "/other/lib/python3.12/site-packages/nvidia/cudnn/lib"
+    strangers = [loaded("libcudnn_ops", f"{other}/libcudnn_ops.so.9", needed_by=f"{other}/{n}.so") for n in range(30)]
+    found = two_cudnns()
+    found = replace(
+        found, loadings=(*found.loadings, *(Loading(f"m{n}", loaded=(one,)) for n, one in enumerate(strangers)))
+    )
+    assert f"  <site>   {SITE}\n" in shown(matrix, found)
+
+
+def test_a_long_search_path_is_cut_and_equal_entries_stand_once(matrix: Matrix) -> None:
+    entries = [SearchEntry(position=number, path="/a", libraries=1) for number in range(500)]
+    entries += [SearchEntry(position=500 + number, path=f"/none{number}", state="missing") for number in range(100)]
+    text = shown(matrix, two_cudnns(search_entries=tuple(entries)))
+    assert text.count("/a: 1 library of the stack") == 1
+    assert "/none5: missing" in text
+    assert "/none99" not in text
+    assert "  and 61 more\n" in text
+
+
 def test_a_path_that_leads_upwards_is_shown_straight(matrix: Matrix) -> None:
     upwards = loaded("libcudnn", "/a/b/../c/libcudnn.so.9", realpath="/a/c/libcudnn.so.9.1")
     below = loaded("libcudnn_ops", "/a/c/libcudnn_ops.so.9", needed_by="/a/b/../c/libcudnn.so.9", lazy=True)

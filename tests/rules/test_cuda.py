@@ -10,7 +10,21 @@ from typing import Any
 
 import pytest
 
-from tests.rules.making import SITE, codes, declared, judged, library, live, of_family, only, package, tensorrt
+from tests.rules.making import (
+    SITE,
+    codes,
+    declared,
+    got,
+    judged,
+    lacks,
+    library,
+    live,
+    loading,
+    of_family,
+    only,
+    package,
+    tensorrt,
+)
 from trtdoctor.findings import Report, Severity
 from trtdoctor.snapshot import Setting
 from trtdoctor.yamlfile import parse
@@ -155,6 +169,26 @@ def test_two_releases_of_which_one_fits() -> None:
     )
     found = [item for item in judged(snapshot).findings if item.code == "CUD101"]
     assert [item.severity for item in found] == [Severity.WARNING]
+
+
+def test_a_tensorrt_that_the_loader_gives_all_its_cuda_is_fine() -> None:
+    # Measured: an archive of 8.5.3 with cuBLAS 11 and cuDNN 8 on LD_LIBRARY_PATH, and no runtime but that of CUDA 13.
+    trt = [replace(copy, flavour="cu11") for copy in tensorrt("8.5.3", "/opt/TensorRT-8.5.3.1/lib")]
+    cublas, runtime = (
+        library("libcublas", "11", "/opt/cublas"),
+        library("libcudart", "13.0", "/usr/local/cuda-13.0/lib"),
+    )
+    files = live(*trt, cublas, runtime, *CUDNN8)
+    every = [got(copy) for copy in trt]
+    seen = loading("trtexec", *every, got(cublas), method="observed")
+    assert "CUD101" not in codes(judged(replace(files, loadings=(seen,))))
+    for other in (
+        loading("trtexec", *every, lacks("libcublas.so.11", lazy=True)),
+        loading("trtexec", *every, got(runtime)),
+        loading("trtexec", *every, got(cublas), outcome="unknown"),
+        loading("torch", got(cublas)),
+    ):
+        assert "CUD101" in codes(judged(replace(files, loadings=(other,))))
 
 
 @pytest.mark.parametrize("name", ["TRT_VERSION", "NVIDIA_TENSORRT_VERSION"])

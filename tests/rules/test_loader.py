@@ -30,7 +30,7 @@ from tests.rules.making import (
 )
 from trtdoctor.findings import Severity
 from trtdoctor.matrix import load
-from trtdoctor.rules.loadings import requirements
+from trtdoctor.rules.importer_origins import requirements
 from trtdoctor.snapshot import (
     Copy,
     Distribution,
@@ -357,6 +357,13 @@ def test_another_patch_release_by_another_order_is_only_told() -> None:
     assert only(judged(orders("9.10.2", "9.10.1")), "LDR107").severity is Severity.INFO
 
 
+def test_an_unknown_release_in_one_order_is_not_said_to_be_alike() -> None:
+    found = only(judged(orders("9.10.2", "9")), "LDR107")
+    assert found.severity is Severity.INFO
+    assert found.breaks.startswith("Not known")
+    assert "both are of one minor" in only(judged(orders("9.10.2", "9.10.1")), "LDR107").breaks
+
+
 def test_the_same_file_in_both_orders_is_nothing_to_tell() -> None:
     copy = library("libcudnn", "9.10.2", CUDNN_WHEEL)
     both = (loading("torch, tensorrt", got(copy)), loading("tensorrt, torch", got(copy)))
@@ -381,6 +388,16 @@ def test_cudnn_outside_the_search_path_names_the_directory() -> None:
     assert found.components == ("cudnn", "loader")
     assert "libnvinfer_plugin.so.8" in found.detail
     assert found.fix[0].text == f"export LD_LIBRARY_PATH={place}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}"
+
+
+def test_a_library_that_is_there_for_another_machine_only() -> None:
+    foreign = lacks(
+        "libfoo.so.1", "foreign-architecture", path="/arm/libfoo.so.1", needed_by="/usr/lib/libnvinfer.so.10"
+    )
+    trt = tensorrt("10.9.0")
+    found = only(judged(with_loadings(live(*trt), loading("tensorrt", foreign))), "LDR204")
+    assert found.severity is Severity.ERROR
+    assert "/arm/libfoo.so.1" in [fact.where for fact in found.facts]
 
 
 def test_cudnn_that_is_nowhere_keeps_its_code() -> None:
@@ -561,6 +578,13 @@ def test_without_the_flag_known_the_table_speaks() -> None:
 # -- LDR208: opened on use --------------------------------------------------------------------------------------------
 
 
+def cudnn8(place: str) -> list[Copy]:
+    """A whole cuDNN 8, and the CUDA 11 that it goes with."""
+    parts = ("", "_ops_infer", "_ops_train", "_cnn_infer", "_cnn_train", "_adv_infer", "_adv_train")
+    of_cuda = [library("libcublas", "11.11.3.6"), library("libcudart", "11.8.89")]
+    return [*(library(f"libcudnn{part}", "8.6.0", place) for part in parts), *of_cuda]
+
+
 def resource_elsewhere(*goal: str) -> list[str]:
     trt = tensorrt("10.9.0")
     moved = library("libnvinfer_builder_resource", "10.9.0", "/opt/resources")
@@ -589,14 +613,36 @@ def test_a_tensorrt_that_does_without_cudnn_is_not_told_that_it_lacks_it() -> No
 
 def test_what_only_lacks_the_driver_is_left_to_the_driver() -> None:
     trt = tensorrt("8.5.3", f"{SITE}/tensorrt", flavour="cu11")
-    parts = ("", "_ops_infer", "_ops_train", "_cnn_infer", "_cnn_train", "_adv_infer", "_adv_train")
-    cudnn = [library(f"libcudnn{part}", "8.6.0", CUDNN_WHEEL) for part in parts]
-    others = [library("libcublas", "11.11.3.6"), library("libcudart", "11.8.89")]
     broken = lacks("libcudnn_cnn_infer.so.8", "dependency", detail="libcuda.so.1", lazy=True)
     for_good = lacks("libcudnn_cnn_infer.so.8", "dependency", detail="libfoo.so.1", lazy=True)
-    files = live(*trt, *cudnn, *others)
+    files = live(*trt, *cudnn8(CUDNN_WHEEL))
     assert ldr(with_loadings(files, loading("tensorrt", got(trt[0]), broken, lacks("libcuda.so.1", lazy=True)))) == []
     assert ldr(with_loadings(files, loading("tensorrt", got(trt[0]), for_good))) == ["LDR208"]
+
+
+def test_a_part_that_fails_for_want_of_another_names_that_one() -> None:
+    trt = tensorrt("8.5.3", f"{SITE}/tensorrt", flavour="cu11")
+    files = live(*trt, *cudnn8(CUDNN_WHEEL))
+    lacking = [
+        lacks("libz.so.1", lazy=True, needed_by=f"{CUDNN_WHEEL}/libcudnn_cnn_infer.so.8"),
+        lacks("libcudnn_cnn_infer.so.8", "dependency", detail="libz.so.1", lazy=True),
+        lacks("libcudnn_cnn_train.so.8", "dependency", detail="libcudnn_cnn_infer.so.8", lazy=True),
+    ]
+    found = only(judged(with_loadings(files, loading("tensorrt", got(trt[0]), *lacking))), "LDR208")
+    assert "for want of libz.so.1" in found.title
+    assert "not searched" not in found.detail
+    assert "libz.so.1" in found.fix[0].text
+    assert "LD_LIBRARY_PATH" not in found.fix[0].text
+
+
+def test_a_part_that_is_found_broken_is_told_as_broken() -> None:
+    trt = tensorrt("8.5.3", f"{SITE}/tensorrt", flavour="cu11")
+    broken = [
+        lacks("libcudnn_ops_infer.so.8", "truncated", path="/x/libcudnn_ops_infer.so.8", lazy=True),
+        lacks("libcudnn_cnn_infer.so.8", "dependency", detail="libcudnn_ops_infer.so.8", lazy=True),
+    ]
+    found = ldr(with_loadings(live(*trt, *cudnn8(CUDNN_WHEEL)), loading("tensorrt", got(trt[0]), *broken)))
+    assert found == ["LDR205"]
 
 
 def test_nvrtc_without_its_builtins() -> None:

@@ -22,6 +22,7 @@ Linux x86_64 only: the wheels of the table exist for nothing else.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import re
 import shutil
@@ -470,8 +471,16 @@ def install(python: Path, wheels: Path, arguments: Sequence[str], variables: Map
 
 
 def build(environment: Environment, into: Path, wheels: Path, replace: bool) -> Path:
-    """Build the virtual environment, or keep the one that is there; return its interpreter."""
-    target = into / environment.name
+    """Build the virtual environment, or keep the one that is there; return its interpreter.
+
+    Test processes that want the same one at the same time wait for each other.
+    """
+    with (into / f".{environment.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _built(environment, into / environment.name, wheels, replace)
+
+
+def _built(environment: Environment, target: Path, wheels: Path, replace: bool) -> Path:
     python = target / "bin" / "python"
     finished = target / "environment.finished"
     if finished.exists() and not replace:

@@ -16,7 +16,8 @@ TensorRT for RTX: it asks what the module offers, by name (enumerations were ren
 Request, all but the first two optional: ``module`` (what to import), ``answer_fd``, ``modules`` (pairs of product and
 module: the first that is there instead), ``product`` (tensorrt,
 tensorrt-rtx), ``paths`` (directories to import from that isolated mode leaves out), ``stage`` (build: stop before the
-engine is loaded; run), ``device`` (CUDA's number), ``precision``, ``onnx`` (path; none: the built-in network),
+engine is loaded; run), ``device`` (CUDA's number), ``precision`` (none: fp32,
+but for the compute capabilities of ``no_fp32`` {product: […]} fp16), ``onnx`` (path; none: the built-in network),
 ``batch``, ``shapes`` {input: [min, opt, max]}, ``workspace`` (bytes), ``plan`` (path to write the engine to),
 ``tolerance`` (with ``onnx``: compare with onnxruntime, if it is installed), ``compute_capabilities`` (TensorRT for
 RTX: what to build for; none: the GPU that is there).
@@ -56,6 +57,10 @@ class Told(Exception):
 
 class Complete(Told):
     """A stage failed, and the message says all there is to say."""
+
+
+class Unfit(Complete):
+    """What was asked for is at fault, not this machine: the model, a shape, a precision, a number of a GPU."""
 
 
 class Skipped(Exception):
@@ -154,6 +159,10 @@ class Child:
             self.answer.say(fact={"oom": "host"})
         if isinstance(error, child_cuda.CudaError) and error.name == child_cuda.OUT_OF_MEMORY:
             self.answer.say(fact={"oom": "device"})
+        if isinstance(error, Unfit) or (
+            isinstance(error, child_cuda.CudaError) and error.name == child_cuda.NO_SUCH_DEVICE
+        ):
+            self.answer.say(fact={"unfit": True})
         if isinstance(error, Complete):
             return str(error)
         clear = isinstance(error, (Told, child_cuda.CudaError, child_cuda.NoGpu))
@@ -226,13 +235,25 @@ class Child:
 
     def make_network(self) -> Optional[str]:
         """The built-in network, from ONNX bytes of our own."""
+        why = self._choose_precision()
         parser = self._new_parser()
         form = self.precision if self._typed() or self.precision in child_model.LARGEST else "fp32"
         raw = child_model.onnx_bytes(child_onnx, form, None if self.batch else child_model.FIXED_BATCH)
         self.model = child_onnx.read_model(raw)
         if not parser.parse(raw):
             raise Told(self._parser_errors(parser))
-        return self._tell_network()
+        return "; ".join(filter(None, (self._tell_network(), why)))
+
+    def _choose_precision(self) -> Optional[str]:
+        """Where nobody said which: one that is known to exist for the GPUs that it is built for, and why."""
+        lacking = (self.request.get("no_fp32") or {}).get(self.request.get("product")) or []
+        targets = self.request.get("compute_capabilities") or [self.cuda.compute_capability if self.cuda else None]
+        found = [target for target in targets if target in lacking]
+        if self.request.get("precision") or not found:
+            return None
+        self.precision = "fp16"
+        self.answer.say(fact={"precision": self.precision})
+        return "in fp16: for compute capability %s there is no fp32 matrix product" % ", ".join(found)
 
     def parse_model(self) -> Optional[str]:
         """The user's model, from its file, so that weights beside it are found."""
@@ -242,15 +263,15 @@ class Child:
             model = self.model = child_onnx.read_file(path)
             lacking = child_onnx.missing_weights(model, os.path.dirname(path))
         except child_onnx.NotOnnx as error:
-            raise Complete("%s: %s" % (name, error))
+            raise Unfit("%s: %s" % (name, error))
         except OSError as error:
-            raise Complete("%s: cannot be read: %s" % (name, error.strerror or error))
+            raise Unfit("%s: cannot be read: %s" % (name, error.strerror or error))
         if lacking:
-            raise Complete("%s keeps weights in other files: %s" % (name, ", ".join(lacking[:10])))
+            raise Unfit("%s keeps weights in other files: %s" % (name, ", ".join(lacking[:10])))
         parser = self._new_parser()
         if not parser.parse_from_file(path):
             told = "%s: %s" % (name, self._parser_errors(parser))
-            raise Complete(told) if parser.num_errors else Told(told)
+            raise Unfit(told) if parser.num_errors else Told(told)
         return self._tell_network()
 
     def _parser_errors(self, parser: Any) -> str:
@@ -294,7 +315,7 @@ class Child:
             return None
         flag = _named(self.trt.BuilderFlag, FLAGS[self.precision])
         if flag is None:
-            raise Complete("this TensorRT does not know %s" % self.precision)
+            raise Unfit("this TensorRT does not know %s" % self.precision)
         return flag
 
     def configure(self) -> Optional[str]:
@@ -334,21 +355,21 @@ class Child:
         names = [tensor.name for tensor in tensors]
         for name in asked:
             if name not in names:
-                raise Complete("the model has no input %s: its inputs are %s" % (name, ", ".join(names[:20])))
+                raise Unfit("the model has no input %s: its inputs are %s" % (name, ", ".join(names[:20])))
         free = []
         for tensor in tensors:
             name, shape = tensor.name, tuple(tensor.shape)
             if tensor.is_shape_tensor:
-                raise Complete("input %s gives a shape, not data: that is not supported" % name)
+                raise Unfit("input %s gives a shape, not data: that is not supported" % name)
             chosen = child_values.shapes(name, shape, self.batch, asked.get(name))
             if isinstance(chosen, str):
-                raise Complete(chosen)
+                raise Unfit(chosen)
             self.shapes[name] = chosen
             if -1 in shape:
                 free.append(name)
         problem = child_values.batch_problem({tensor.name: tuple(tensor.shape) for tensor in tensors}, self.batch)
         if problem:
-            raise Complete(problem)
+            raise Unfit(problem)
         return free
 
     def _target_gpus(self, trt: Any, config: Any) -> None:
@@ -359,12 +380,12 @@ class Child:
         if not wanted:
             return
         if offered is None or _named(config, "set_compute_capability") is None:
-            raise Complete("only TensorRT for RTX builds for a compute capability that is named")
+            raise Unfit("only TensorRT for RTX builds for a compute capability that is named")
         config.num_compute_capabilities = len(wanted)
         for index, text in enumerate(wanted):
             target = _named(offered, "SM" + text.replace(".", ""))
             if target is None:
-                raise Complete("this TensorRT cannot be told to build for compute capability %s" % text)
+                raise Unfit("this TensorRT cannot be told to build for compute capability %s" % text)
             if not config.set_compute_capability(target, index):
                 raise Told("compute capability %s was not accepted" % text)
         self.answer.say(fact={"compute_capabilities": list(wanted)})
@@ -383,9 +404,13 @@ class Child:
             raise Told("the engine is empty")
         path = self.request.get("plan")
         if path:
-            with open(path + ".part", "wb") as stream:
-                stream.write(self.plan)
-            os.rename(path + ".part", path)
+            try:
+                with open(path + ".part", "wb") as stream:
+                    stream.write(self.plan)
+                os.rename(path + ".part", path)
+            except OSError as error:  # a full disk is no fault of the engine's, which is there in memory
+                self.request["plan"] = None
+                self.answer.say(fact={"not_written": str(error.strerror or error)})
         self.answer.say(fact={"engine_bytes": size})
         return "%d bytes" % size
 

@@ -263,7 +263,8 @@ def _read_tensor_type(data: Any, begin: int, end: int) -> Tuple[int, Optional[Li
 def read_file(path: str) -> Model:
     """Look into a model file without reading its weights; raises :class:`NotOnnx` and OSError."""
     if not os.path.isfile(path):
-        raise NotOnnx("it is a directory" if os.path.isdir(path) else "there is no such file")
+        there = "it is no regular file" if os.path.exists(path) else "there is no such file"
+        raise NotOnnx("it is a directory" if os.path.isdir(path) else there)
     with open(path, "rb") as stream:
         if os.fstat(stream.fileno()).st_size == 0:
             raise NotOnnx("it is empty")

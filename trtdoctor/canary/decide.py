@@ -16,7 +16,7 @@ def why_not(report: Report, choice: Choice) -> str | None:
     """Why no canary is run on its own accord; None when it is worth running."""
     errors = [
         item.code
-        for item in report.findings
+        for item in report.standing
         if item.severity is Severity.ERROR and not item.code.startswith(_ELSEWHERE)
     ]
     if errors:

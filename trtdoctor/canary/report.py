@@ -7,7 +7,7 @@ from typing import Any
 
 from trtdoctor.findings import Finding, MatrixInfo, plain
 from trtdoctor.record import record
-from trtdoctor.snapshot import Canary
+from trtdoctor.snapshot import Canary, Snapshot
 
 SCHEMA = "trtdoctor-canary/1"
 
@@ -24,6 +24,8 @@ class CanaryReport:
     program: str
     matrix: MatrixInfo
     interpreter: dict[str, str | None] | None = field(default=None)
+    facts: Snapshot | None = None
+    """The Snapshot that it was judged with, which is no part of the JSON form; None when it was not judged."""
 
     @property
     def code(self) -> int:

@@ -38,7 +38,8 @@ class Options:
     stage: str | None = None
     """``build``, ``run``; None: as far as it goes here."""
     device: int = 0
-    precision: str = "fp32"
+    precision: str | None = None
+    """None: fp32, or what the matrix says that there is instead for a GPU."""
     onnx: str | None = None
     """Path of the user's model; None for the built-in network."""
     batch: int | None = None
@@ -88,7 +89,9 @@ def run(
         request = os.path.join(directory, "request.json")
         with open(request, "w", encoding="utf-8") as stream:
             plan = os.path.join(directory, "plan")
-            json.dump({**_request(choice, options, plan, answer), "modules": [list(pair) for pair in modules]}, stream)
+            request_made = _request(choice, options, plan, answer)
+            request_made.update(modules=[list(pair) for pair in modules], no_fp32=_no_fp32(matrix))
+            json.dump(request_made, stream)
         return [choice.python, "-I", "-c", _START, str(CHILD.parent), request]
 
     def keep(directory: str) -> None:
@@ -113,6 +116,9 @@ def run(
     canary = _canary(choice, options, matrix, ended, answer)
     libraries = texts_of(answer.facts, "libraries")
     python = text_of(answer.facts, "python")
+    not_written = text_of(answer.facts, "not_written")
+    if options.save is not None and not_written:
+        refused.append(f"not written, for the temporary directory: {not_written}")
     return Outcome(canary, libraries, saved[0] if saved else None, refused[0] if refused else None, python)
 
 
@@ -137,6 +143,18 @@ def _request(choice: Choice, options: Options, plan: str, answer: int) -> dict[s
     }
 
 
+def _no_fp32(matrix: Matrix) -> dict[str, list[str]]:
+    """By product the compute capabilities for which the built-in network cannot be had in fp32."""
+    rows = matrix.rows("tensorrt-rtx", "majors")
+    found = [item for row in rows for item in row.get("no_fp32_matrix_product").value or ()]
+    return {"tensorrt-rtx": found} if found else {}
+
+
+def _precision(options: Options, facts: dict[str, Any]) -> str:
+    chosen = text_of(facts, "precision")
+    return options.precision or (chosen if chosen in PRECISIONS else "fp32")
+
+
 def _move(plan: str, target: str) -> None:
     """Write the engine whole or not at all, beside its place first: that may be another file system."""
     import shutil
@@ -159,7 +177,7 @@ def _canary(choice: Choice, options: Options, matrix: Matrix, ended: Ended, answ
         product=choice.product,
         version=text_of(facts, "version") or choice.version,
         network="onnx" if options.onnx else "built-in",
-        precision=options.precision,
+        precision=_precision(options, facts),
         precision_used=texts_of(facts, "precision_used", 16),
         device=options.device if device is None else int(device),
         stages=tuple(_stages(matrix, choice, options, answer)),
@@ -234,8 +252,9 @@ def _timed_out(_: Choice, options: Options, ___: Matrix, ended: Ended, answer: A
 
 
 def _at_limit(_: Choice, options: Options, ___: Matrix, ended: Ended, answer: Answer, made: Canary) -> _Told:
-    limit = (options.limits.memory_bytes or 0) / (1 << 30)
-    detail = f"it took more than the {limit:.3g} GiB that it may have"
+    limit = options.limits.memory_bytes or 0
+    shown = f"{limit / (1 << 30):.3g} GiB" if limit >= 1 << 30 else f"{limit / (1 << 20):.3g} MiB"
+    detail = f"it took more than the {shown} that it may have"
     stages = _cut(made, answer, "crashed", ended.seconds, detail)
     return {"outcome": "out-of-memory", "reason": "limit", "stages": stages}
 
@@ -280,7 +299,7 @@ def _exited(choice: Choice, options: Options, matrix: Matrix, ended: Ended, answ
     for line in [failed.detail or "", *lines]:
         if any(item.family.id == NO_MEMORY for item in failures.match(matrix, line)):
             return {"outcome": "out-of-memory", "reason": "device"}
-    return {"outcome": "failed"}
+    return {"outcome": "failed", "reason": "unfit" if answer.facts.get("unfit") is True else None}
 
 
 _ENDINGS: dict[str, Callable[[Choice, Options, Matrix, Ended, Answer, Canary], _Told]] = {

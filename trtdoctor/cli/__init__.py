@@ -15,6 +15,8 @@ COMMANDS = {
     "libs": ("trtdoctor.cli.libs", "Who gets which NVIDIA library, and by which step of the loader's search."),
     "canary": ("trtdoctor.cli.canary", "Really build a small engine, run it, and compare its result."),
     "lint-deps": ("trtdoctor.cli.lint_deps", "Judge dependency files and Dockerfiles before anything is installed."),
+    "diff": ("trtdoctor.cli.diff", "Say what changed since a recorded good state, and what it means."),
+    "config": ("trtdoctor.cli.config", "Show what check would go by: every setting, and where it is from."),
     "rules": ("trtdoctor.cli.rules", "List the rules, or explain one."),
     "matrix": ("trtdoctor.cli.matrix", "Look into the compatibility matrix."),
 }

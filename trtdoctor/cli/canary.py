@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trtdoctor.cli.canary_options import (
+    check_model,
     check_target,
     parse_capabilities,
     parse_seconds,
@@ -18,6 +19,7 @@ from trtdoctor.cli.canary_options import (
 )
 from trtdoctor.cli.inputs import collect_here, load_matrix
 from trtdoctor.findings import MatrixInfo
+from trtdoctor.render import CI_FORMATS, FORMATS
 
 if TYPE_CHECKING:
     from trtdoctor.canary.guard import Guard
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from trtdoctor.matrix import Matrix
     from trtdoctor.snapshot import Canary, Snapshot
 
-FORMATS = ("table", "json")
 _PRECISIONS = ("fp32", "fp16", "bf16", "int8", "fp8")
 
 
@@ -43,8 +44,15 @@ Examples:
 @click.option("--product", type=click.Choice(("auto", "tensorrt", "tensorrt-rtx")), default="auto", show_default=True)
 @click.option("--stage", type=click.Choice(("build", "run")), help="Stop after the build; or insist on the run.")
 @click.option("--device", type=click.IntRange(0, 1023), default=0, show_default=True, help="GPU, as CUDA numbers it.")
-@click.option("--precision", type=click.Choice(_PRECISIONS), default="fp32", show_default=True)
-@click.option("--onnx", type=click.Path(), metavar="MODEL", help="Your own model instead of the built-in network.")
+@click.option("--precision", type=click.Choice(_PRECISIONS), show_default="fp32, fp16 where there is no fp32")
+@click.option(
+    "--onnx",
+    type=click.Path(),
+    callback=check_model,
+    is_eager=True,
+    metavar="MODEL",
+    help="Your own model instead of the built-in network.",
+)
 @click.option("--batch", type=click.IntRange(1, 65536), metavar="N", help="Dynamic batch: build for 1, N and 2N.")
 @click.option(
     "--shape",
@@ -82,7 +90,7 @@ def command(
     product: str,
     stage: str | None,
     device: int,
-    precision: str,
+    precision: str | None,
     onnx: str | None,
     batch: int | None,
     shapes: dict[str, tuple[tuple[int, ...], ...]],
@@ -99,31 +107,38 @@ def command(
 ) -> int:
     """Really build a small engine, run it, and compare its result: in a guarded child process."""
     from trtdoctor.canary.guard import Guard, Limits
-    from trtdoctor.canary.run import Options
-    from trtdoctor.cli.output import deliver
 
     if shapes and onnx is None:
         raise click.UsageError("--shape is for a model of your own: --onnx MODEL")
-    options = Options(
-        product=product,
-        stage=stage,
-        device=device,
-        precision=precision,
-        onnx=onnx,
-        batch=batch,
-        shapes=shapes,
-        workspace_bytes=workspace,
-        tolerance=tolerance,
-        compute_capabilities=capabilities,
-        limits=Limits(timeout, memory_limit),
-        save=save,
-    )
-    with closing(Guard(options.limits)) as guard:  # started first: it takes a moment
-        report = _report(load_matrix(matrix_directory), python, _interpreter(python), options, guard)
+    limits = Limits(timeout, memory_limit)
+    with closing(Guard(limits)) as guard:  # started first: it is made ready while the rest is imported
+        from trtdoctor.canary.run import Options
+        from trtdoctor.cli.output import deliver
+
+        options = Options(
+            product=product,
+            stage=stage,
+            device=device,
+            precision=precision,
+            onnx=onnx,
+            batch=batch,
+            shapes=shapes,
+            workspace_bytes=workspace,
+            tolerance=tolerance,
+            compute_capabilities=capabilities,
+            limits=limits,
+            save=save,
+        )
+        matrix = load_matrix(matrix_directory)
+        report = _report(matrix, python, _interpreter(python), options, guard)
 
     def make(kind: str, color: bool) -> str:
-        from trtdoctor.render import render_canary
+        from trtdoctor.render import render, render_canary
 
+        if kind in CI_FORMATS:
+            from trtdoctor.cli.reports import about_of, canary_for_others
+
+            return render(canary_for_others(report, matrix), kind, about=about_of("canary", "error")())
         return render_canary(report, kind, verbose=verbose, color=color)
 
     deliver(make, format_, outputs, FORMATS)
@@ -144,7 +159,7 @@ def _report(
         if _nothing_to_say(outcome.canary):
             _saved(outcome, options)
             interpreter = {"path": path, "version": outcome.python, "chosen_by": chosen_by}
-            return _made(outcome, (), MatrixInfo.of(matrix, date.today()), interpreter)
+            return _made(outcome, (), MatrixInfo.of(matrix, date.today()), interpreter, None)
         if outcome.canary.reason != "no-module":
             return _judged(matrix, collect_here(matrix, python), outcome, options)
     from trtdoctor.canary.choice import choose
@@ -165,7 +180,7 @@ def _judged(matrix: Matrix, snapshot: Snapshot, outcome: Outcome, options: Optio
     _saved(outcome, options)
     report = judge(replace(snapshot, canaries=(outcome.canary,)), matrix, as_of=date.today())
     about = [item for item in report.findings if item.code.startswith("CAN") or _confirmed(item.facts)]
-    return _made(outcome, tuple(about), report.matrix, report.interpreter)
+    return _made(outcome, tuple(about), report.matrix, report.interpreter, snapshot)
 
 
 def _nothing_to_say(canary: Canary) -> bool:
@@ -180,12 +195,16 @@ def _saved(outcome: Outcome, options: Options) -> None:
 
 
 def _made(
-    outcome: Outcome, findings: tuple[Finding, ...], matrix: MatrixInfo, interpreter: dict[str, str | None] | None
+    outcome: Outcome,
+    findings: tuple[Finding, ...],
+    matrix: MatrixInfo,
+    interpreter: dict[str, str | None] | None,
+    facts: Snapshot | None,
 ) -> CanaryReport:
     from trtdoctor import __version__
     from trtdoctor.canary.report import CanaryReport
 
-    return CanaryReport(outcome.canary, findings, outcome.saved, __version__, matrix, interpreter)
+    return CanaryReport(outcome.canary, findings, outcome.saved, __version__, matrix, interpreter, facts)
 
 
 def _interpreter(python: str | None) -> tuple[str, str] | None:

@@ -10,11 +10,20 @@ from trtdoctor.snapshot import ProbeOutcome, Snapshot
 
 if TYPE_CHECKING:
     from trtdoctor.matrix import Matrix
+    from trtdoctor.waivers import Waiver
 
 MODES = ("auto", "always", "never")
 
 
-def with_canary(snapshot: Snapshot, matrix: Matrix, mode: str, *, as_of: date, goal: tuple[str, ...]) -> Snapshot:
+def with_canary(
+    snapshot: Snapshot,
+    matrix: Matrix,
+    mode: str,
+    *,
+    as_of: date,
+    goal: tuple[str, ...],
+    waivers: tuple[Waiver, ...] = (),
+) -> Snapshot:
     """``snapshot`` with a canary, or with the reason why there is none among its probes.
 
     ``auto``: run it where the rules found nothing that makes it pointless, and take an earlier pass that still holds.
@@ -30,7 +39,7 @@ def with_canary(snapshot: Snapshot, matrix: Matrix, mode: str, *, as_of: date, g
         from trtdoctor.canary.decide import why_not
         from trtdoctor.judge import judge
 
-        reason = why_not(judge(snapshot, matrix, as_of=as_of, goal=goal), choice)
+        reason = why_not(judge(snapshot, matrix, as_of=as_of, goal=goal, waivers=waivers), choice)
         if reason is not None:
             return _skipped(snapshot, reason)
     from trtdoctor.canary.memory import recall, remember

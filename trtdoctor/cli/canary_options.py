@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import stat
 
 import click
 
@@ -75,13 +76,37 @@ def parse_capabilities(_: click.Context, __: click.Parameter, values: tuple[str,
     return found
 
 
-def check_target(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """``--save``: a file in a directory that is there, told before anyone waits for a build."""
+def check_model(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """``--onnx``: a file that is there and can be read, told before anyone waits for TensorRT."""
     if value is None:
         return None
+    try:
+        with open(value, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as stream:
+            regular = stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError) as error:
+        raise click.BadParameter(f"{value!r}: {getattr(error, 'strerror', None) or error}") from None
+    if not regular:
+        raise click.BadParameter(f"{value!r} is no regular file")
+    return value
+
+
+def check_target(context: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """``--save``: a file in a directory that is there, told before anyone waits for a build.
+
+    Neither a device, nor the model itself: what is there is replaced.
+    """
+    if value is None:
+        return None
+    if not value or "\0" in value:
+        raise click.BadParameter(f"{value!r} is no name of a file")
     directory = os.path.dirname(os.path.realpath(value))
     if os.path.isdir(value):
         raise click.BadParameter(f"{value!r} is a directory")
+    if os.path.exists(value) and not os.path.isfile(value):
+        raise click.BadParameter(f"{value!r} is no regular file")
+    model = context.params.get("onnx")
+    if model and os.path.exists(value) and os.path.samefile(value, model):
+        raise click.BadParameter(f"{value!r} is the model itself")
     if not os.path.isdir(directory):
         raise click.BadParameter(f"{value!r}: there is no directory {directory}")
     if not os.access(directory, os.W_OK):

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trtdoctor.cli.configured import CHECKED, as_given, config_options, configured, goal_of, judged_by, matrix_of
 from trtdoctor.cli.inputs import (
     collect_here,
-    goal_words,
-    load_matrix,
     only_live,
     parse_date,
     parse_demands,
@@ -21,6 +20,7 @@ from trtdoctor.cli.inputs import (
 )
 from trtdoctor.cli.output import deliver
 from trtdoctor.cli.reports import about_of, hidden, maker
+from trtdoctor.config import THRESHOLDS
 from trtdoctor.findings import Report
 from trtdoctor.matrix import Matrix
 from trtdoctor.render import FORMATS
@@ -68,9 +68,7 @@ Examples:
 @click.option(
     "-o", "--output", "outputs", multiple=True, metavar="[FORMAT:]FILE", help="Write to a file as well (repeatable)."
 )
-@click.option(
-    "--fail-on", type=click.Choice(("error", "warning", "unknown", "never")), default="error", show_default=True
-)
+@click.option("--fail-on", type=click.Choice(THRESHOLDS), show_default="error")
 @click.option("--as-of", callback=parse_date, metavar="DATE", help="Judge as on this day (for end-of-life dates).")
 @click.option("--select", multiple=True, metavar="CODES", callback=split_codes, help="Only these codes or prefixes.")
 @click.option(
@@ -81,6 +79,8 @@ Examples:
     type=click.Choice(("auto", "always", "never")),
     help="Build and run a small engine: where it can tell something (auto, the default of a live check), or always.",
 )
+@config_options
+@click.option("--baseline", metavar="FILE", help="Report only what a snapshot of a recorded state does not have.")
 @click.option("--redact", is_flag=True, help="Hide UUIDs, PCI ids, private paths.")
 @click.option("-v", "--verbose", is_flag=True, help="Show facts, sources, and probes too.")
 def command(
@@ -96,41 +96,57 @@ def command(
     overlays: tuple[str, ...],
     format_: str,
     outputs: tuple[str, ...],
-    fail_on: str,
+    fail_on: str | None,
     as_of: date | None,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     canary: str | None,
+    config_file: str | None,
+    no_config: bool,
+    baseline: str | None,
     redact: bool,
     verbose: bool,
 ) -> int:
     """Judge this machine, a snapshot, or a described environment, before any engine is built."""
-    if snapshot_file == "-" and declared_file == "-":
-        raise click.UsageError("only one of --snapshot and --declared can read stdin")
+    if [snapshot_file, declared_file, baseline].count("-") > 1:
+        raise click.UsageError("only one of --snapshot, --declared and --baseline can read stdin")
     live = not (snapshot_file or declared_file or settings)
     only_live(python, root, observe, live=live)
     if canary == "always" and (not live or root != "/"):
         raise click.UsageError("--canary always is for this machine, not for a snapshot, a description or another root")
-    matrix = load_matrix(matrix_directory, overlays)
-    words = goal_words(goal, matrix) if goal else ()
+    required = tuple(demand.text for demand in demands)
+    given = as_given(
+        require=required, goal=goal, fail_on=fail_on, select=select, ignore=ignore, canary=canary, overlay=overlays
+    )
+    config = configured(config_file, no_config, given, CHECKED)
+    matrix = matrix_of(config, matrix_directory)
+    words = goal_of(config, matrix)
+    good = read_snapshot(baseline) if baseline else None
     snapshot = _snapshot(matrix, python, root, observe, snapshot_file, declared_file, settings)
-    if live and root == "/" and canary != "never":
+    words = () if snapshot.wants and not given.get("goal") else words  # it says itself what it is for
+    mode = config.one("canary") or "auto"
+    if live and root == "/" and mode != "never":
         from trtdoctor.cli.canary_in_check import with_canary
 
-        snapshot = with_canary(snapshot, matrix, canary or "auto", as_of=as_of or date.today(), goal=words)
+        snapshot = with_canary(snapshot, matrix, mode, as_of=as_of or date.today(), goal=words, waivers=config.waivers)
     if redact:
         snapshot = hidden(snapshot)
-    from trtdoctor.judge import judge
-
     day = as_of or date.today()
+    threshold = config.one("fail-on") or "error"
 
     def judged(facts: Snapshot) -> Report:
-        return judge(facts, matrix, as_of=day, goal=words, select=select, ignore=ignore, demands=demands)
+        report = judged_by(config, matrix, facts, as_of=day, goal=words)
+        if good is None:
+            return report
+        from trtdoctor.diff import only_new
+
+        before = hidden(good) if facts.redacted else good  # else what is hidden in one would look new
+        return only_new(report, judged_by(config, matrix, before, as_of=day, goal=report.goal))
 
     report = judged(snapshot)
-    about = about_of("check", fail_on, snapshot_file, declared_file)
+    about = about_of("check", threshold, snapshot_file, declared_file)
     deliver(maker(report, lambda: judged(hidden(snapshot)), about, verbose=verbose), format_, outputs, FORMATS)
-    return 1 if report.fails(fail_on) else 0
+    return 1 if report.fails(threshold) else 0
 
 
 def _snapshot(

@@ -11,7 +11,14 @@ import click
 from trtdoctor.config import CANARY, KEYS, THRESHOLDS, Config, ConfigError, file_of, settle
 
 if TYPE_CHECKING:
+    from datetime import date
+
+    from trtdoctor.findings import Report
     from trtdoctor.matrix import Matrix
+    from trtdoctor.snapshot import Snapshot
+
+CHECKED = tuple(name for name in KEYS if name != "matrix-digest")
+"""What ``check`` and ``diff`` go by."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -28,7 +35,7 @@ def config_options(command: _F) -> _F:
 
 
 def policy_options(command: _F) -> _F:
-    """The options of ``check`` that a configuration can set as well, beside its matrix: unchecked, as they are typed."""
+    """The options of ``check`` that a configuration can set as well, but for the matrix: as they are typed."""
     for name, key in reversed(KEYS.items()):
         if name in ("fail-on", "canary"):
             words = click.Choice(THRESHOLDS if name == "fail-on" else CANARY)
@@ -89,12 +96,30 @@ def matrix_of(config: Config, directory: str | None) -> Matrix:
 
 
 def goal_of(config: Config, matrix: Matrix) -> tuple[str, ...]:
-    """The goal's words; one that the file or the environment mistypes is told with its place."""
+    """The goal's words, empty where nobody states any; one that is mistyped in the file is told with its place."""
     from trtdoctor.cli.inputs import goal_words
 
-    words = config.all("goal")
+    words = config.all("goal", "command line", "environment", "file")
     try:
         return goal_words(words, matrix) if words else ()
     except click.BadParameter as error:
         where = config.where("goal")
         raise (click.ClickException(f"{where}: {error.message}") if where else error) from None
+
+
+def judged_by(config: Config, matrix: Matrix, snapshot: Snapshot, *, as_of: date, goal: Iterable[str]) -> Report:
+    """What the rules say of ``snapshot`` under everything that is set."""
+    from trtdoctor.demands import parse_all
+    from trtdoctor.judge import judge
+
+    return judge(
+        snapshot,
+        matrix,
+        as_of=as_of,
+        goal=goal,
+        select=config.all("select"),
+        ignore=config.all("ignore"),
+        demands=parse_all(config.all("require")),
+        waivers=config.waivers_for(redacted=snapshot.redacted),
+        configuration=config.file,
+    )

@@ -9,16 +9,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trtdoctor.cli.inputs import goal_words, load_matrix, parse_date, split_codes
+from trtdoctor.cli.configured import as_given, config_options, configured, matrix_of
+from trtdoctor.cli.inputs import goal_words, parse_date, split_codes
 from trtdoctor.cli.matrix_options import format_option, which_matrix
 from trtdoctor.cli.output import deliver
 from trtdoctor.cli.reports import about_of, maker
+from trtdoctor.config import THRESHOLDS
 from trtdoctor.findings import Report
 from trtdoctor.render import CI_FORMATS, FORMATS
 
 if TYPE_CHECKING:
     from trtdoctor.lint_deps import Lint
 
+_CONFIGURED = ("fail-on", "select", "ignore", "overlay", "matrix")
+_UNUSED = "POL104"
+"""A waiver that covers nothing in files may cover what is found on a machine: nobody is told that here."""
 _PYTHON = re.compile(r"3\.\d{1,2}(?:\.\d{1,3})?")
 _PLATFORMS = ("linux-x86_64", "linux-aarch64", "windows-x86_64", "windows-arm64")
 
@@ -61,14 +66,13 @@ Examples:
 @click.option(
     "-o", "--output", "outputs", multiple=True, metavar="[FORMAT:]FILE", help="Write to a file as well (repeatable)."
 )
-@click.option(
-    "--fail-on", type=click.Choice(("error", "warning", "unknown", "never")), default="error", show_default=True
-)
+@click.option("--fail-on", type=click.Choice(THRESHOLDS), show_default="error")
 @click.option("--as-of", callback=parse_date, metavar="DATE", help="Judge as on this day (for end-of-life dates).")
 @click.option("--select", multiple=True, metavar="CODES", callback=split_codes, help="Only these codes or prefixes.")
 @click.option(
     "--ignore", multiple=True, metavar="CODES", callback=split_codes, help="Leave these codes or prefixes out."
 )
+@config_options
 @click.option("-v", "--verbose", is_flag=True, help="Show sources, and what was read, too.")
 def command(
     files: tuple[str, ...],
@@ -85,10 +89,12 @@ def command(
     overlays: tuple[str, ...],
     format_: str,
     outputs: tuple[str, ...],
-    fail_on: str,
+    fail_on: str | None,
     as_of: date | None,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
+    config_file: str | None,
+    no_config: bool,
     verbose: bool,
 ) -> int:
     """Judge what dependency files name, before anything is installed.
@@ -98,7 +104,10 @@ def command(
     """
     if each and len(files) > 1:
         return _one_by_one(files, format_, outputs)
-    matrix = load_matrix(matrix_directory, overlays)
+    given = as_given(fail_on=fail_on, select=select, ignore=ignore, overlay=overlays)
+    config = configured(config_file, no_config, given, _CONFIGURED)
+    threshold = config.one("fail-on") or "error"
+    matrix = matrix_of(config, matrix_directory)
     words = goal_words(goal, matrix) if goal else ()
     from trtdoctor.declared import DeclarationError
     from trtdoctor.lint_deps import lint
@@ -115,8 +124,10 @@ def command(
                 gpus=gpus,
                 driver=driver,
                 goal=words,
-                select=select,
-                ignore=ignore,
+                select=config.all("select"),
+                ignore=(*config.all("ignore"), _UNUSED),
+                waivers=config.waivers_for(redacted=shown is not None),
+                configuration=config.file,
                 shown=shown,
             )
         except (FileError, DeclarationError) as error:
@@ -129,13 +140,13 @@ def command(
 
     found = linted()
     nothing = not found.relevant and not found.report.findings
-    about = about_of("lint-deps", "never" if nothing else fail_on, *files)
+    about = about_of("lint-deps", "never" if nothing else threshold, *files)
     make = maker(found.report, for_others, about, verbose=verbose)
     if nothing:
         _say_nothing(found.report, make, format_, outputs)
         return 0
     deliver(make, format_, outputs, FORMATS)
-    return 1 if found.report.fails(fail_on) else 0
+    return 1 if found.report.fails(threshold) else 0
 
 
 def _one_by_one(files: tuple[str, ...], format_: str, outputs: tuple[str, ...]) -> int:
@@ -157,9 +168,7 @@ def _one_by_one(files: tuple[str, ...], format_: str, outputs: tuple[str, ...]) 
     return worst
 
 
-def _say_nothing(
-    report: Report, make: Callable[[str, bool], str], format_: str, outputs: tuple[str, ...]
-) -> None:
+def _say_nothing(report: Report, make: Callable[[str, bool], str], format_: str, outputs: tuple[str, ...]) -> None:
     """A file without anything of the stack: a sentence; in the formats for programs the report, which is empty."""
     from trtdoctor.text import harmless
 

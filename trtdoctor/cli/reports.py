@@ -7,7 +7,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from trtdoctor.canary.report import CanaryReport
     from trtdoctor.findings import Report
+    from trtdoctor.matrix import Matrix
     from trtdoctor.render.ci import About
     from trtdoctor.snapshot import Snapshot
 
@@ -42,6 +44,30 @@ def maker(
         return render(report, kind, verbose=verbose, color=color)
 
     return make
+
+
+def canary_for_others(report: CanaryReport, matrix: Matrix) -> Report:
+    """What ``trtdoctor canary`` found, as a redacted report; its verdict is the canary's outcome.
+
+    An engine that was built and not run is no reason to say more than "unknown".
+    """
+    from dataclasses import replace
+    from datetime import date
+
+    from trtdoctor.findings import Severity, Verdict
+    from trtdoctor.judge import judge
+    from trtdoctor.snapshot import Snapshot
+
+    facts = replace(report.facts or Snapshot(), canaries=(report.canary,))
+    judged = judge(hidden(Snapshot.from_plain(facts.to_plain())), matrix, as_of=date.today())
+    codes = {item.code for item in report.findings}
+    findings = tuple(item for item in judged.findings if item.code in codes)
+    serious = [item for item in findings if item.severity is not Severity.INFO]
+    ran = any(stage.name == "run" and stage.status == "passed" for stage in report.canary.stages)
+    passed = Verdict.AT_RISK if serious else Verdict.READY if ran else Verdict.UNKNOWN
+    verdict = {"passed": passed, "not-started": Verdict.UNKNOWN}.get(report.canary.outcome, Verdict.BROKEN)
+    primary = serious[0].code if serious else None
+    return replace(judged, verdict=verdict, primary=primary, findings=findings, inventory=(), unknowns=(), goal=())
 
 
 def hidden(snapshot: Snapshot) -> Snapshot:

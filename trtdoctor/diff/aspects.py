@@ -10,7 +10,7 @@ from trtdoctor.record import record
 from trtdoctor.snapshot import Gpu
 from trtdoctor.stack import GpuFact, Installation, Stack
 
-_HIDDEN = re.compile(r"<dir\d+>")
+_HIDDEN = re.compile(r"<dir\d+>(?:/lib(?:64)?/python[\d.]+(?=/(?:site|dist)-packages))?")
 _LIBRARIES = ("tensorrt", "cuda", "cublas", "nvrtc", "cudnn")
 _PRODUCTS = {"rtx": "tensorrt-rtx", "lean": "tensorrt-lean", "dispatch": "tensorrt-dispatch"}
 NAMES = {
@@ -47,6 +47,8 @@ class Aspect:
     """Where it is, for people."""
     fact: FoundFact | None = None
     """As findings name it; None where they name just the component."""
+    owner: str | None = None
+    """``package NAME`` of the one that owns it."""
 
 
 def aspects_of(stack: Stack) -> Iterator[Aspect]:
@@ -68,7 +70,7 @@ def aspects_of(stack: Stack) -> Iterator[Aspect]:
 
 
 def comparable(path: str | None) -> str | None:
-    """A path without what redaction numbers anew each time."""
+    """A path without what redaction numbers anew each time, and newer programs leave more of."""
     return _HIDDEN.sub("<dir>", path) if path else path
 
 
@@ -111,8 +113,9 @@ def _installation(item: Installation) -> Aspect:
     flavour = f" ({item.flavour})" if item.flavour else ""
     place = comparable(item.directory) or item.stated_at or item.origin
     value = f"{item.version or 'version unknown'}{flavour}"
-    shown = item.owner or item.directory or item.origin
-    return Aspect(component, NAMES.get(component, component), value, place, item.flavour, shown, item.found())
+    owner = f"package {item.owner.rpartition(' ')[0]}" if item.owner else None
+    shown = item.place or item.origin
+    return Aspect(component, NAMES.get(component, component), value, place, item.flavour, shown, item.found(), owner)
 
 
 def _python(stack: Stack) -> Iterator[Aspect]:
@@ -120,12 +123,9 @@ def _python(stack: Stack) -> Iterator[Aspect]:
     if python is None:
         return
     yield Aspect("python", "Python", python.version or "version unknown", comparable(python.path), None, python.path)
-    installed = [item for component in _LIBRARIES for item in stack.installations.get(component, ())]
-    owners = {(item.owner or "").rpartition(" ")[0] for item in installed}
     for name, item in stack.distributions.items():
-        if name not in owners:  # the libraries of one that owns some are compared already
-            value = item.version or "version unknown"
-            yield Aspect("package", f"package {name}", value, fact=FoundFact(f"package {name}", value, None, None))
+        value = item.version or "version unknown"
+        yield Aspect("package", f"package {name}", value, fact=FoundFact(f"package {name}", value, None, None))
 
 
 def _platform(stack: Stack) -> Iterator[Aspect]:

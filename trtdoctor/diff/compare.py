@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from trtdoctor.diff.components import Change, changes
-from trtdoctor.findings import Finding, MatrixInfo, Report, Severity, Verdict, plain
+from trtdoctor.findings import REQUIREMENT, Finding, MatrixInfo, Report, Severity, Verdict, plain
 from trtdoctor.judge import primary_of, verdict_of
 from trtdoctor.record import record
 
@@ -60,6 +60,8 @@ class Diff:
     matrix: MatrixInfo
     as_of: str
     goal: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """What could not be compared."""
     configuration: str | None = None
 
     def to_plain(self) -> dict[str, Any]:
@@ -86,6 +88,7 @@ def compare(before: Report, now: Report, threshold: str) -> Diff:
         matrix=now.matrix,
         as_of=now.as_of,
         goal=now.goal,
+        notes=tuple(_notes(before, now)),
         configuration=now.configuration,
     )
 
@@ -160,8 +163,19 @@ def _reasons(before: Report, now: Report, findings: tuple[FindingChange, ...], t
     for item in findings:
         if item.matters:
             yield f"{item.finding.code} is {'new' if item.state == 'new' else 'not what it was'}"
-    if now.fails(threshold) and not before.fails(threshold) and threshold == "unknown":
-        yield "more is unknown than was"
+    if threshold == "unknown":
+        known = {item.needed for item in before.unknowns if item.component == REQUIREMENT}
+        open_ = [item.needed for item in now.unknowns if item.component == REQUIREMENT]
+        yield from (f"nobody can tell any more whether {needed} is met" for needed in open_ if needed not in known)
+
+
+def _notes(before: Report, now: Report) -> Iterator[str]:
+    if before.snapshot.redacted and now.snapshot.redacted:
+        yield "private directories are hidden in both: a move from one to another is not seen"
+    for report, name in ((before, "the recorded state"), (now, "the state now")):
+        for probe in report.snapshot.probes:
+            if probe.outcome not in ("ok", "skipped"):
+                yield f"of {name}, probe {probe.name} is {probe.outcome}: what it would tell is not compared"
 
 
 def _state(report: Report) -> State:

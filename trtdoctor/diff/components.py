@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from trtdoctor.diff.aspects import NAMES, Aspect, aspects_of, comparable
-from trtdoctor.findings import Finding, FoundFact, Report
+from trtdoctor.findings import Finding, FoundFact, Report, Severity
 from trtdoctor.record import record
 from trtdoctor.snapshot import Loaded, Loading, Snapshot
 from trtdoctor.stack import Stack
 
-_JUDGED = ("driver", "gpu", "tensorrt", "tensorrt-rtx", "cuda", "cublas", "nvrtc", "cudnn", "python", "glibc")
+_JUDGED = ("driver", "gpu", "cuda", "cublas", "nvrtc", "cudnn", "python", "glibc")
 """What rules hold against TensorRT: of these alone it is said that they are fine."""
+_GATES, _BEHIND = frozenset(("container", "wsl")), ("driver", "gpu")
+"""What keeps a process from driver and GPU, which then seem to be gone."""
 _MOST = 2
 
 
@@ -48,6 +50,9 @@ def changes(before: Stack, now: Stack, report: Report, fresh: Sequence[Finding])
     ``fresh`` are the findings that are new.
     """
     older, newer = list(aspects_of(before)), list(aspects_of(now))
+    # What a package owns is compared already, on either side.
+    owners = {item.owner for item in (*older, *newer) if item.owner}
+    older, newer = ([item for item in side if item.label not in owners] for side in (older, newer))
     labels = dict.fromkeys(item.label for item in (*older, *newer))
     pairs = [
         pair
@@ -55,7 +60,8 @@ def changes(before: Stack, now: Stack, report: Report, fresh: Sequence[Finding])
         for pair in _paired([item for item in older if item.label == label], [i for i in newer if i.label == label])
     ]
     said = _Saying(now, report, fresh)
-    told = [_change(pair, said) for pair in pairs]
+    several = {label for label in labels if sum(item.label == label for item in newer) > 1}
+    told = [_change(pair, said, alone=pair.item.label not in several) for pair in pairs]
     known = {(_folder(pair.before), _folder(pair.now)) for pair in pairs if pair.before and pair.now}
     picks = [item for item in _picks(before.snapshot, now.snapshot, said) if item[1] not in known]
     return (*told, *(item[0] for item in picks))
@@ -98,9 +104,10 @@ def _by_kind(item: Aspect) -> object:
     return item.kind
 
 
-def _change(pair: _Pair, said: _Saying) -> Change:
+def _change(pair: _Pair, said: _Saying, *, alone: bool) -> Change:
+    """``alone``: nothing else of its label is there, so that what is said of the component is said of it."""
     before, now, item = pair.before, pair.now, pair.item
-    means, status = said.of(item.component, now.fact if now else None, there=now is not None)
+    means, status = said.of(item.component, item.label, now.fact if now else None, fine=alone and now is not None)
     if before is None or now is None:
         what = "gone" if now is None else "new"
         shown = True
@@ -134,34 +141,41 @@ class _Saying:
         self.findings = [*(item for item in fresh if item.waived is None), *old]
         self.unknown = {item.component: item.why for item in report.unknowns}
 
-    def of(self, component: str, fact: FoundFact | None, *, there: bool) -> tuple[str, str]:
-        """Half a sentence, and a status."""
-        about = [item for item in self.findings if self._speaks(item, component, fact)]
+    def of(self, component: str, label: str, fact: FoundFact | None, *, fine: bool) -> tuple[str, str]:
+        """Half a sentence, and a status. ``fine``: say so where rules hold it against TensorRT and find nothing."""
+        about = [item for item in self.findings if _speaks(item, component, label, fact)]
+        if not about and component in _BEHIND:
+            about = [item for item in self.findings if _GATES & set(item.components)]
+        well = ""
+        if fine and component in _JUDGED and not self.unknown:
+            products = self._products()
+            well = f"fine for {products}" if products else ""
         if about:
             about.sort(key=lambda item: item.severity.rank)
+            worst = about[0].severity
             texts = [f"{item.severity.value} {item.code}: {item.title}" for item in about[:_MOST]]
-            more = f"; and {len(about) - _MOST} more" if len(about) > _MOST else ""
-            return "; ".join(texts) + more, about[0].severity.value
+            texts += [f"and {len(about) - _MOST} more"] if len(about) > _MOST else []
+            # What is only worth knowing speaks against nothing.
+            texts = [well, *texts] if well and worst is Severity.INFO else texts
+            return "; ".join(texts), worst.value
         if component in self.unknown:
             return f"not judged: {self.unknown[component]}", "unknown"
-        if component not in _JUDGED:
-            return "no finding speaks of it", "ok"
-        if self.unknown or not there:
-            return "nothing found against it" + (", as far as it could be judged" if self.unknown else ""), "ok"
-        products = self._products() if not component.startswith("tensorrt") else ""
-        return (f"fine for {products}" if products else "nothing found against it"), "ok"
-
-    def _speaks(self, finding: Finding, component: str, fact: FoundFact | None) -> bool:
-        keys = {item.key for item in finding.facts}
-        if fact is not None and fact.key in keys:
-            return any((item.key, item.value) == (fact.key, fact.value) for item in finding.facts)
-        return component in finding.components or component in keys
+        return well, "ok"
 
     def _products(self) -> str:
         found = [*self.stack.tensorrts, *self.stack.rtxs]
         words = {"rtx": "tensorrt-rtx", "lean": "tensorrt-lean", "dispatch": "tensorrt-dispatch"}
         names = [f"{NAMES[words.get(item.product or '', 'tensorrt')]} {item.version}" for item in found if item.version]
         return " and ".join(list(dict.fromkeys(names))[:_MOST])
+
+
+def _speaks(finding: Finding, component: str, label: str, fact: FoundFact | None) -> bool:
+    keys = {item.key for item in finding.facts}
+    if label in keys:
+        return True
+    if fact is not None and fact.key in keys:
+        return any((item.key, item.value) == (fact.key, fact.value) for item in finding.facts)
+    return component != "package" and component in finding.components
 
 
 # -- what the loader picks ---------------------------------------------------------------------------------------------
@@ -182,7 +196,7 @@ def _picks(before: Snapshot, now: Snapshot, said: _Saying) -> Iterator[tuple[Cha
             was, item = items[0]
             more = f" and {len(items) - 1} more" if len(items) > 1 else ""
             label = f"{newer.importer} gets {item.library}{more}"
-            means, status = said.of(component, None, there=True)
+            means, status = said.of(component, label, None, fine=False)
             yield Change(component, label, "moved", _got(was), _got(item), means, status), (places[0], places[1])
 
 

@@ -175,7 +175,8 @@ def load(
 
     The usual one is the newer of what came with the program and what ``matrix update`` installed; ``packaged`` as the
     directory means the former. The overlays ``beneath`` are laid over it, then those that ``TRTDOCTOR_OVERLAY`` names
-    (separated as in PATH), then ``overlays``, in their order. Raises :class:`MatrixError` when something cannot be read.
+    (separated as in PATH), then ``overlays``, in their order. Raises
+    :class:`MatrixError` when something cannot be read.
     """
     chosen = directory or os.environ.get(_ENVIRONMENT)
     if chosen and chosen != PACKAGED:

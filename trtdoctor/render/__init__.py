@@ -20,9 +20,7 @@ CI_FORMATS = ("sarif", "junit", "github", "gitlab", "markdown")
 FORMATS = ("table", "json", *CI_FORMATS)
 
 
-def render(
-    report: Report, kind: str, *, verbose: bool = False, color: bool = False, about: About | None = None
-) -> str:
+def render(report: Report, kind: str, *, verbose: bool = False, color: bool = False, about: About | None = None) -> str:
     """The report in the format ``kind``, one of ``FORMATS``, with a final newline.
 
     ``about`` tells the formats of CI systems what stands in no report. They raise

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from trtdoctor.findings import REQUIREMENT, Report, Verdict
-from trtdoctor.render.ci import About, canary_of, headline, lines_of, notes_of, only_redacted, placed, unknown_line
+from trtdoctor.render.ci import About, canary_of, lines_of, notes_of, only_redacted, placed, unknown_line
 from trtdoctor.text import harmless
 
 if TYPE_CHECKING:
@@ -26,7 +26,30 @@ def render(report: Report, about: About | None = None) -> str:
 
     only_redacted(report)
     about = about or About()
-    suite = Element("testsuite", name=f"trtdoctor {about.command}")
+    suites = Element("testsuites", name="trtdoctor")
+    suite = SubElement(suites, "testsuite", name=f"trtdoctor {about.command}")
+    _properties(suite, report)
+    _stages(suite, report, about)
+    _findings(suite, report, about)
+    _unknowns(suite, report, about)
+    if suite.find("testcase") is None:
+        _case(suite, report.verdict.value, about.command, None)  # a suite without a test is an error to its readers
+    notes = notes_of(report)
+    if notes:
+        SubElement(suite, "system-out").text = _text("\n".join(notes))
+    for name, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(name, str(sum(1 for _ in suite.iter(tag))))
+    for name in ("tests", "failures", "errors"):
+        suites.set(name, suite.get(name) or "0")
+    indent(suites, " ")
+    # Characters beyond ASCII become references: any terminal and any log takes them.
+    text: bytes = tostring(suites, "us-ascii", xml_declaration=False)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text.decode("ascii")}\n'
+
+
+def _properties(suite: Element, report: Report) -> None:
+    from xml.etree.ElementTree import SubElement
+
     properties = SubElement(suite, "properties")
     for name, value in (
         ("verdict", report.verdict.value),
@@ -35,8 +58,12 @@ def render(report: Report, about: About | None = None) -> str:
         ("matrix", report.matrix.version),
         ("as_of", report.as_of),
     ):
-        SubElement(properties, "property", name=name, value=_text(value))
-    _stages(suite, report, about)
+        SubElement(properties, "property", name=name, value=_text(harmless(value)))
+
+
+def _findings(suite: Element, report: Report, about: About) -> None:
+    from xml.etree.ElementTree import SubElement
+
     for item in placed(report, about):
         finding = item.finding
         case = _case(suite, f"{finding.code} {finding.name}", finding.code[:3], None)
@@ -47,28 +74,15 @@ def render(report: Report, about: About | None = None) -> str:
             _outcome(case, "failure", finding.severity.value, title, rest)
         else:
             SubElement(case, "system-out").text = _text("\n".join([f"{finding.severity.value}: {title}", *rest]))
+
+
+def _unknowns(suite: Element, report: Report, about: About) -> None:
+    """What could not be judged: a failure only where that makes the exit code 1."""
     for unknown in report.unknowns:
         case = _case(suite, f"{unknown.component} judged", "unknown", None)
-        judged = report.verdict is Verdict.UNKNOWN or unknown.component == REQUIREMENT
-        fails = about.fail_on == "unknown" and judged
+        counts = report.verdict is Verdict.UNKNOWN or unknown.component == REQUIREMENT
+        fails = about.fail_on == "unknown" and counts
         _outcome(case, "failure" if fails else "skipped", "unknown", unknown_line(unknown), [])
-    notes = notes_of(report)
-    if suite.find("testcase") is None:
-        # A suite without a test is an error to those who read it.
-        case = _case(suite, report.verdict.value, about.command, None)
-        if report.fails(about.fail_on):
-            _outcome(case, "failure", "unknown", headline(report, about), [])
-    if notes:
-        SubElement(suite, "system-out").text = _text("\n".join(notes))
-    for name, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-        suite.set(name, str(sum(1 for _ in suite.iter(tag))))
-    suites = Element("testsuites", name="trtdoctor")
-    for name in ("tests", "failures", "errors"):
-        suites.set(name, suite.get(name) or "0")
-    suites.append(suite)
-    indent(suites, " ")
-    # Characters beyond ASCII become references: any terminal and any log takes them.
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(suites, "us-ascii", xml_declaration=False).decode() + "\n"
 
 
 def _stages(suite: Element, report: Report, about: About) -> None:

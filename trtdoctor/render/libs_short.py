@@ -17,7 +17,10 @@ _Change = Callable[[str | None], str | None]
 
 
 def shortened(libs: Libs) -> tuple[Libs, str | None]:
-    """The same answer with ``<site>`` for the directory of packages that most paths begin with, and that directory."""
+    """The same answer with ``<site>`` for a directory of packages that many paths begin with, and that directory.
+
+    That is one of the Python that is looked at, where its paths are enough; else the one that most paths begin with.
+    """
     straight = {
         item.path: item.realpath
         for library in libs.libraries
@@ -26,11 +29,17 @@ def shortened(libs: Libs) -> tuple[Libs, str | None]:
     }
     libs = _changed(libs, lambda path: straight.get(path, path) if path else path)
     sites = Counter(match[1] for path in _paths(libs) if (match := _SITE.match(path)))
-    site, times = sites.most_common(1)[0] if sites else ("", 0)
+    prefix = str((libs.interpreter or {}).get("path") or "").rpartition("/bin/")[0]
+    own = Counter({site: times for site, times in sites.items() if prefix and site.startswith(f"{prefix}/lib")})
+    site, times = own.most_common(1)[0] if max(own.values(), default=0) >= _FEWEST else _most(sites)
     if times < _FEWEST:
         return libs, None
     begins = f"{site}/"
     return _changed(libs, lambda path: SITE + path[len(site) :] if path and path.startswith(begins) else path), site
+
+
+def _most(sites: Counter[str]) -> tuple[str, int]:
+    return sites.most_common(1)[0] if sites else ("", 0)
 
 
 def _paths(libs: Libs) -> Iterator[str]:

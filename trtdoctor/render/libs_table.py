@@ -13,10 +13,12 @@ from trtdoctor.render import libs_words as words
 from trtdoctor.render.libs_short import shortened
 from trtdoctor.render.parts import WIDTH, Paint, finding_lines, foot, probe_lines
 from trtdoctor.resolution import Absent, Library, LibraryCopy, Libs, Resolved
+from trtdoctor.snapshot import SearchEntry
 from trtdoctor.text import harmless
 
 _VERSION = 11
 _MOST_NAMES = 3
+_MOST_ENTRIES = 40
 
 
 def render(libs: Libs, *, tree: bool = False, verbose: bool = False, color: bool = False) -> str:
@@ -224,16 +226,21 @@ def _likeness(item: Absent) -> tuple[object, ...]:
 
 
 def _search_path(libs: Libs, paint: Paint) -> Iterator[str]:
-    variable = None
-    for entry in libs.search_path:
-        if entry.variable != variable:
-            variable = entry.variable
-            yield ""
-            yield paint("bold", variable)
-        held = "no library of the stack" if entry.libraries == 0 else None
-        if entry.libraries:
-            held = f"{entry.libraries} {'library' if entry.libraries == 1 else 'libraries'} of the stack"
-        state = entry.state if entry.state != "ok" else None
-        path = entry.path or "(empty: the current directory)"
-        text = f"{path}: {', '.join(filter(None, (state, held))) or 'not looked into'}"
-        yield from words.indented(text, "  ", "    ", WIDTH)
+    for variable in dict.fromkeys(entry.variable for entry in libs.search_path):
+        yield ""
+        yield paint("bold", variable)
+        # Only the first of several equal entries changes anything.
+        entries = dict.fromkeys(_entry(entry) for entry in libs.search_path if entry.variable == variable)
+        for text in list(entries)[:_MOST_ENTRIES]:
+            yield from words.indented(text, "  ", "    ", WIDTH)
+        if len(entries) > _MOST_ENTRIES:
+            yield f"  and {len(entries) - _MOST_ENTRIES} more"
+
+
+def _entry(entry: SearchEntry) -> str:
+    held = "no library of the stack" if entry.libraries == 0 else None
+    if entry.libraries:
+        held = f"{entry.libraries} {'library' if entry.libraries == 1 else 'libraries'} of the stack"
+    state = entry.state if entry.state != "ok" else None
+    path = entry.path or "(empty: the current directory)"
+    return f"{path}: {', '.join(filter(None, (state, held))) or 'not looked into'}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from trtdoctor.findings import Finding, Fix, InventoryItem, Report, SourceRef
 from trtdoctor.render.ci import About, canary_of, counted, notes_of, one_line, only_redacted, said_of
@@ -19,7 +19,7 @@ def render(report: Report, about: About | None = None) -> str:
     """The whole text, with a final newline. Raises NotRedactedError."""
     only_redacted(report)
     about = about or About()
-    lines = [f"## trtdoctor {about.command}: {report.verdict.prose}", "", _summary(report, about), ""]
+    lines = [f"## trtdoctor {about.command}: {report.verdict.prose}", "", _summary(report), ""]
     for finding in report.standing:
         lines += [*_finding(finding), ""]
     waived = [item for item in report.findings if item.waived is not None]
@@ -50,8 +50,8 @@ def inline(text: str) -> str:
     return _MENTION.sub("@<!-- -->", escaped)
 
 
-def _summary(report: Report, about: About) -> str:
-    goal = f" Goal: {inline(', '.join(report.goal))}." if about.command != "canary" else ""
+def _summary(report: Report) -> str:
+    goal = f" Goal: {inline(', '.join(report.goal))}." if report.goal else ""
     return f"{MEANS[report.verdict].capitalize()} ({counted(report)}).{goal}"
 
 
@@ -99,14 +99,12 @@ def _stages(report: Report, about: About) -> Iterator[str]:
 
 
 def _table(items: tuple[InventoryItem, ...]) -> Iterator[str]:
-    rows = [
-        (item.component, item.version or "-", item.origin or "-", item.how or "-", item.status) for item in items
-    ]
+    rows = [(item.component, item.version or "-", item.origin or "-", item.how or "-", item.status) for item in items]
     if rows:
         yield from _rows(("component", "version", "from", "how", "status"), rows)
 
 
-def _rows(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+def _rows(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     yield f"| {' | '.join(titles)} |"
     yield f"|{'---|' * len(titles)}"
     for row in rows:

@@ -47,7 +47,6 @@ def render(report: Report, about: About | None = None) -> str:
         "invocations": [
             {
                 "executionSuccessful": True,
-                "exitCode": int(report.fails(about.fail_on)),
                 "toolExecutionNotifications": _notifications(report),
             }
         ],

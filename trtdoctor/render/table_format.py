@@ -63,10 +63,12 @@ def _head(report: Report, paint: Paint) -> Iterator[str]:
     waived = len(report.findings) - len(report.standing)
     notes = [f"{waived} waived"] if waived else []
     notes += [f"{report.known} known from the baseline"] if report.known else []
-    yield f"{verdict}: {MEANS[report.verdict]} ({', '.join((said(report.counts), *notes))})"
+    yield f"{verdict}: {MEANS[report.verdict]} ({said(report.counts)})"
     primary = next((item for item in report.standing if item.code == report.primary), None)
     if primary is not None:
         yield from labelled("cause", f"{primary.code} {primary.title}", paint)
+    if notes:
+        yield from labelled("besides", ", ".join(notes), paint)
     yield from labelled("goal", ", ".join(report.goal), paint)
     yield from python_line(report.interpreter, paint)
 

@@ -12,7 +12,7 @@ from trtdoctor.requirements.target import Target
 FORMATS = ("requirements.txt", "pyproject.toml", "uv.lock", "poetry.lock", "environment.yml", "Dockerfile")
 """The formats that are read, by the usual names of their files."""
 _TEXT = re.compile(r".*\.(?:txt|in|pip)|.*requirements.*|.*constraints.*", re.IGNORECASE)
-_DOCKER = re.compile(r"(?:dockerfile|containerfile)(?:\..+)?|.+\.(?:dockerfile|containerfile)", re.IGNORECASE)
+_DOCKER = re.compile(r"(?:dockerfile|containerfile).*|.+\.(?:dockerfile|containerfile)", re.IGNORECASE)
 
 
 def format_of(path: str) -> str | None:

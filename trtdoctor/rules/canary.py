@@ -124,6 +124,16 @@ def _ended_badly(ctx: Context, canary: Canary, how: str, severity: Severity = Se
     )
 
 
+def _unfit(ctx: Context, canary: Canary, stage: CanaryStage) -> bool:
+    """Whether what was asked for is at fault: by the child's word, or by TensorRT's own that the catalogue knows."""
+    cause = _cause(ctx, canary, stage)
+    if cause is None or cause.family.blames == "maybe":
+        return canary.reason == "unfit"
+    # A warning of a model that is old or new stands in many logs, and need not be the reason.
+    serious = [stage.detail or "", *(line.text or "" for line in canary.log if line.severity in _SERIOUS)]
+    return cause.family.blames == "model" and (canary.reason == "unfit" or cause.line in serious)
+
+
 @rule("CAN101", "canary-failed", severity=Severity.ERROR, components=("tensorrt",))
 def canary_failed(ctx: Context) -> Iterator[Problem]:
     """A small engine was built and run here, and TensorRT refused.
@@ -140,7 +150,12 @@ def canary_failed(ctx: Context) -> Iterator[Problem]:
         stage = _cut_at(canary)
         if canary.outcome != "failed" or canary.reason == "no-gpu" or stage is None:
             continue
-        told_elsewhere = stage.name == "header" or _NO_BUILDER in (stage.detail or "") or _wrong(canary, stage)
+        told_elsewhere = (
+            stage.name == "header"
+            or _unfit(ctx, canary, stage)
+            or _NO_BUILDER in (stage.detail or "")
+            or _wrong(canary, stage)
+        )
         if not told_elsewhere:
             yield _ended_badly(ctx, canary, "failed")
 
@@ -355,4 +370,34 @@ def canary_without_builder(ctx: Context) -> Iterator[Problem]:
             breaks="No engine can be built here; version-compatible ones that were built elsewhere run.",
             facts=(FoundFact("canary", canary.outcome, f"stage {stage.name}", "canary"),),
             remedy=advice("tensorrt", "Install TensorRT itself (not lean or dispatch) where engines are built."),
+        )
+
+
+@rule("CAN110", "canary-request-unfit", severity=Severity.ERROR, components=("tensorrt",))
+def canary_request_unfit(ctx: Context) -> Iterator[Problem]:
+    """What the canary was asked to build cannot be built: the model, a shape or an option is at fault.
+
+    Why it matters: of this machine it says nothing; with another model or other options an engine may well be built.
+
+    Example: `trtdoctor canary --onnx model.onnx`, and the weights that the model keeps in another file are not there.
+
+    How to fix: the finding says what is wrong with what was asked for.
+
+    Sources: engine_measured, rtx_measured
+    """
+    for canary in ctx.snapshot.canaries:
+        stage = _cut_at(canary)
+        if canary.outcome != "failed" or canary.reason == "no-gpu" or stage is None or not _unfit(ctx, canary, stage):
+            continue
+        cause = _cause(ctx, canary, stage)
+        said = cause.family.title if cause else stage.detail or "no reason given"
+        yield Problem(
+            Severity.ERROR,
+            _title(f"This cannot be built as asked: {said}"),
+            breaks="This engine is not built. Whether others are was not tried.",
+            detail=stage.detail or "",
+            facts=_facts(canary, stage, cause),
+            sources=(cause.family.fact,) if cause else (),
+            remedy=advice(_own(canary)[0], " ".join(cause.family.next[:2])) if cause else None,
+            components=_own(canary),
         )

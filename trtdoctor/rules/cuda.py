@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from trtdoctor.findings import FoundFact, Remedy, Severity
 from trtdoctor.matrix import Fact, tensorrt
 from trtdoctor.rules.base import Context, Problem, rule
+from trtdoctor.rules.loaded_files import NUMBERED_LIKE_CUDA, component_of, identify, major_of, place
+from trtdoctor.rules.processes import processes, works
 from trtdoctor.rules.releases import (
     candidates,
     cuda_major,
@@ -46,7 +48,7 @@ def other_major(context: Context) -> Iterable[Problem]:
         if item.flavour and not pairs:
             wanted = [cuda_major(item.flavour)]
         majors = {cuda.version.major for cuda in there if cuda.version}
-        if not wanted or majors & set(wanted):
+        if not wanted or majors & set(wanted) or _gets_its_own(context, item, set(wanted)):
             continue
         required = bool(pairs) and all(tensorrt.cudnn(row).need == "required" for row, _ in pairs)
         # Wheels bring the CUDA that they need: requirements that name another do not say that theirs is not there.
@@ -73,6 +75,26 @@ def other_major(context: Context) -> Iterable[Problem]:
                 otherwise=f"Install CUDA {wanted[-1]} beside this TensorRT",
             ),
         )
+
+
+def _gets_its_own(context: Context, item: Installation, wanted: set[int]) -> bool:
+    """Whether a process loads this TensorRT and lacks nothing of CUDA, of no other major than the one it is built for.
+
+    TensorRT has the CUDA runtime inside; what else it asks for may lie where no runtime library does.
+    """
+    places = {place(copy) for copy in item.copies}
+    for process in processes(context):
+        if not process.single or process.outcome != "ok" or not works(process):
+            continue
+        if not any(place(one) in places for one in process.loaded):
+            continue
+        lacking = [identify(context.matrix, one.name) for one in process.missing]
+        if any(spec is not None and spec.component in NUMBERED_LIKE_CUDA for spec in lacking):
+            continue
+        of_cuda = [one for one in process.loaded if component_of(context, one) in NUMBERED_LIKE_CUDA]
+        if {major_of(context, one) for one in of_cuda} <= wanted:
+            return True
+    return False
 
 
 @rule(

@@ -24,7 +24,9 @@ from trtdoctor.rules.framework_loading import (
 )
 from trtdoctor.rules.frameworks_found import ONNXRUNTIME as ONNXRUNTIME_GPU
 from trtdoctor.rules.frameworks_found import find, is_meant
-from trtdoctor.rules.loadings import copy_fact, folder, processes
+from trtdoctor.rules.loaded_files import folder
+from trtdoctor.rules.loader_words import copy_fact
+from trtdoctor.rules.processes import processes
 from trtdoctor.stack import ABSENT
 from trtdoctor.versions import Version
 

@@ -8,7 +8,8 @@ from trtdoctor.findings import FoundFact
 from trtdoctor.matrix import libraries
 from trtdoctor.record import record
 from trtdoctor.rules.base import Context
-from trtdoctor.rules.loadings import Process, base, is_tensorrt, processes
+from trtdoctor.rules.loaded_files import base
+from trtdoctor.rules.processes import Process, is_tensorrt, processes
 from trtdoctor.rules.releases import joined
 from trtdoctor.snapshot import Copy, Missing
 from trtdoctor.versions import Version

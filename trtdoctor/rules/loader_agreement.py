@@ -8,19 +8,9 @@ from trtdoctor.findings import FoundFact, Severity
 from trtdoctor.rules.base import Context, Problem, rule
 from trtdoctor.rules.common import advice
 from trtdoctor.rules.frameworks_found import is_meant
-from trtdoctor.rules.loadings import (
-    Process,
-    is_tensorrt,
-    major_of,
-    named,
-    pairs,
-    path_of,
-    place,
-    processes,
-    severity_of_failure,
-    step_of,
-    stops,
-)
+from trtdoctor.rules.loaded_files import major_of, place
+from trtdoctor.rules.loader_words import named, path_of, step_of
+from trtdoctor.rules.processes import Process, is_tensorrt, pairs, processes, severity_of_failure, stops
 from trtdoctor.snapshot import Loaded, Loading
 
 

@@ -8,24 +8,9 @@ from collections.abc import Iterator
 from trtdoctor.findings import FoundFact, Severity
 from trtdoctor.rules.base import MAX_TITLE, Context, Problem, rule
 from trtdoctor.rules.common import advice
-from trtdoctor.rules.loadings import (
-    Process,
-    alike,
-    component_of,
-    copy_fact,
-    identify,
-    loaded_fact,
-    named,
-    path_of,
-    processes,
-    short_place,
-    spec_of,
-    spoken,
-    stands_alone,
-    stops,
-    three,
-    version_of,
-)
+from trtdoctor.rules.loaded_files import alike, component_of, identify, spec_of, three, version_of
+from trtdoctor.rules.loader_words import copy_fact, loaded_fact, named, path_of, short_place, spoken
+from trtdoctor.rules.processes import Process, processes, stands_alone, stops
 from trtdoctor.rules.releases import joined
 from trtdoctor.rules.windows_path import beside_python, bindings, entries, file_name, is_windows, on_path
 from trtdoctor.snapshot import Copy, SearchEntry

@@ -8,7 +8,9 @@ from trtdoctor.findings import FoundFact, Severity
 from trtdoctor.matrix import libraries
 from trtdoctor.rules.base import MAX_TITLE, Context, Problem, rule
 from trtdoctor.rules.common import advice
-from trtdoctor.rules.loadings import base, named, processes, severity_of_failure, stands_alone
+from trtdoctor.rules.loaded_files import base
+from trtdoctor.rules.loader_words import named
+from trtdoctor.rules.processes import processes, severity_of_failure, stands_alone
 
 _MOST = 5
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from trtdoctor.findings import FoundFact, Remedy, Severity
 from trtdoctor.rules.base import Context, Problem, rule
 from trtdoctor.rules.common import advice
-from trtdoctor.rules.loadings import processes
+from trtdoctor.rules.processes import processes
 from trtdoctor.rules.releases import distribution_found, label, python_found
 from trtdoctor.snapshot import Package
 

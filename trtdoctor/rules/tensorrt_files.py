@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from trtdoctor.findings import FoundFact, Remedy, Severity
 from trtdoctor.matrix import Fact
 from trtdoctor.rules.base import MAX_TITLE, Context, Problem, rule
-from trtdoctor.rules.loadings import folder, identify, who_gets
+from trtdoctor.rules.loaded_files import folder, identify
+from trtdoctor.rules.loader_words import who_gets
 from trtdoctor.rules.releases import (
     joined,
     label,

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from trtdoctor.findings import Remedy, Severity
 from trtdoctor.matrix import frameworks, tools
 from trtdoctor.rules.base import Context, Problem, rule
-from trtdoctor.rules.loadings import Process, loaded_fact, place, processes, three, version_of
+from trtdoctor.rules.loaded_files import place, three, version_of
+from trtdoctor.rules.loader_words import loaded_fact
+from trtdoctor.rules.processes import Process, processes
 from trtdoctor.rules.releases import distribution_found, label, labels
 from trtdoctor.snapshot import Loaded, Tool
 from trtdoctor.stack import Installation

@@ -101,7 +101,7 @@ def _problem(context: Context, dist: Distribution, spec: DistributionSpec, taken
     others = list(_of_other_cuda(context, taken.flavour))
     detail = f"By the package index as matrix {context.matrix.version} has it, where nothing else holds it back."
     if failing is not None:
-        detail += f" That cannot go: {failing[1].title} ({failing[0]})."
+        detail += f" That fails: {failing[1].title} ({failing[0]})."
     elif others:
         detail += f" {others[0][0]} is for CUDA {others[0][1]}."
     facts = [distribution_found(dist), FoundFact("newest", taken.version, "matrix wheels.yaml", None)]

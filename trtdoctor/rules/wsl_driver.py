@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from trtdoctor.findings import FoundFact, Remedy, Severity
 from trtdoctor.rules.base import Context, Problem, rule
-from trtdoctor.rules.loadings import base, named, processes
+from trtdoctor.rules.loaded_files import base
+from trtdoctor.rules.loader_words import named
+from trtdoctor.rules.processes import processes
 
 _PLAIN = "libcuda.so"
 _HOME = "/usr/lib/wsl/lib"
