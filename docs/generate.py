@@ -203,9 +203,11 @@ def _schemas() -> Iterator[tuple[str, str]]:
     libs_schema["$defs"]["Remedy"] = definitions["Remedy"]
     canary_schema = _schema_of(canary.CanaryReport, canary.SCHEMA, "How a small engine was built and run")
     flat = canary_schema["$defs"].pop("Canary")["properties"]  # its fields stand beside the others
-    del canary_schema["properties"]["canary"]
+    apart = ("canary", "facts")  # the first stands flat, the second is for the program itself
+    for name in apart:
+        del canary_schema["properties"][name]
     canary_schema["properties"] = {"schema": {"const": canary.SCHEMA}, **flat, **canary_schema["properties"]}
-    canary_schema["required"] = ["schema", *flat, *(key for key in canary_schema["required"][1:] if key != "canary")]
+    canary_schema["required"] = ["schema", *flat, *(key for key in canary_schema["required"][1:] if key not in apart)]
     canary_schema["properties"]["interpreter"] = report_schema["properties"]["interpreter"]
     canary_schema["$defs"]["Remedy"] = definitions["Remedy"]
     diff_schema = _schema_of(diff.Diff, diff.SCHEMA, "What changed since a recorded state")

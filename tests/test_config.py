@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from trtdoctor.config import KEYS, MAX_BYTES, ConfigError, ConfigFile, file_of, find, settle
-from trtdoctor.config_file import parse
+from trtdoctor.config.file import parse
 from trtdoctor.matrix import load
 from trtdoctor.rules import RULES
 from trtdoctor.waivers import Waiver

@@ -94,7 +94,7 @@ def test_the_most_specific_family_comes_first(matrix: Matrix, line: str, wanted:
 
 def test_components_are_words_that_rules_use(matrix: Matrix) -> None:
     known = {component for rule in RULES for component in rule.components}
-    known |= {"onnx", "plugin", "jetpack", "mig", "wsl", "os", "memory", "vgpu"}
+    known |= {"onnx", "plugin", "jetpack", "mig", "wsl", "os", "memory", "vgpu", "index"}
     assert {word for family in failures.families(matrix) for word in family.components} <= known
 
 
@@ -132,3 +132,41 @@ def test_a_very_long_line_is_cut(matrix: Matrix) -> None:
     assert time.perf_counter() - started < 2
     found = failures.match(matrix, "cudaErrorInsufficientDriver" + "x" * 1_000_000)
     assert len(found[0].line) == failures.LONGEST_LINE
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("Error Code 9: API Usage Error (Target GPU SM 61 is not supported by this TensorRT release.)", "sm-too-old"),
+        ("Error Code 9: API Usage Error (Target GPU SM 120 is not supported by this TensorRT release.)", "sm-too-new"),
+        (
+            "Error Code 9: API Usage Error (Target GPU SM 75 is not supported by this TensorRT release.)",
+            "sm-not-served",
+        ),
+        ("Internal Error(Unsupported SM: 0x809, Assertion engine != nullptr failed.)", "sm-too-new"),
+        ("[TRT] [E] 1: Unsupported SM: 0x700", "sm-too-old"),
+        ("[TensorRT] ERROR: Cuda initialization failure with error 35.", "cuda-init-35-driver-too-old"),
+        ("dlerror: libnvinfer.so.7: cannot open shared object file", "libnvinfer-soname-missing"),
+    ],
+)
+def test_a_line_blames_what_it_should(matrix: Matrix, line: str, wanted: str) -> None:
+    assert failures.match(matrix, line)[0].family.id == wanted
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "gpu-operator  nvidia-cuda-validator-x2x4z  0/1  Completed  0  3d",
+        "[I] DLA Cores: 0",
+        "error: failed-wheel-build-for-install",
+        "E: Unable to correct problems, you have held broken packages.",
+    ],
+)
+def test_lines_that_name_nobody_blame_nobody(matrix: Matrix, line: str) -> None:
+    assert failures.match(matrix, line) == ()
+
+
+def test_a_missing_driver_is_not_called_a_fault_of_wsl(matrix: Matrix) -> None:
+    first = failures.match(matrix, "RuntimeError: Failed to dlopen libcuda.so")[0].family
+    assert first.components[0] == "driver"
+    assert not first.title.startswith("WSL")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date
+from functools import partial
 
 from trtdoctor import __version__
 from trtdoctor.demands import Answers, Demand
@@ -79,13 +80,14 @@ def judge(
     words = tuple(dict.fromkeys(goal)) or snapshot.wants or DEFAULT_GOAL
     stack = Stack(snapshot, matrix)
     context = Context(stack, matrix, as_of, frozenset(words), tuple(demands))
-    found = reconcile(_findings(context), snapshot)
-    findings = [item for item in found if _chosen(item.code, tuple(select), tuple(ignore))]
-    answered = [item for item in waivers if _chosen(item.code, tuple(select), tuple(ignore))]
+    chosen = partial(_chosen, select=tuple(select), ignore=tuple(ignore))
+    found = reconcile(_findings(context, chosen), snapshot)
+    findings = [item for item in found if chosen(item.code)]
+    answered = [item for item in waivers if chosen(item.code)]
     if answered:
         findings, uses = waive(findings, answered, as_of)
         told = _findings_on_waivers(replace(context, uses=uses))
-        findings += [item for item in told if _chosen(item.code, tuple(select), tuple(ignore))]
+        findings += [item for item in told if chosen(item.code)]
     findings.sort(key=lambda item: item.severity.rank)
     left_out = frozenset(outside)
     unknowns = tuple(item for item in context.unknowns.values() if item.component not in left_out)
@@ -107,7 +109,8 @@ def judge(
     )
 
 
-def _findings(context: Context) -> list[Finding]:
+def _findings(context: Context, chosen: Callable[[str], bool]) -> list[Finding]:
+    """What the rules find. A rule is silenced only by a code that is ``chosen``: else the cause would go untold."""
     found: list[Finding] = []
     codes: set[str] = set()
     missing: dict[str, list[str]] = {}
@@ -119,20 +122,25 @@ def _findings(context: Context) -> list[Finding]:
         if ABSENT in states:
             continue
         if UNKNOWN in states:
-            for need in rule.needs:
-                if state(need) == UNKNOWN:
+            for need, answer in zip(rule.needs, states, strict=True):
+                if answer == UNKNOWN:
                     missing.setdefault(need, []).append(rule.code)
             continue
         for problem in rule.check(context):
             finding = _finding(rule, problem, context)
             if not any(other.code == finding.code and other.title == finding.title for other in found):
                 found.append(finding)
-                codes.add(rule.code)
+                codes.update([rule.code] if chosen(rule.code) else [])
+    _tell_missing(context, missing)
+    return found
+
+
+def _tell_missing(context: Context, missing: dict[str, list[str]]) -> None:
+    """What had to be known, and the codes of the rules that could not run without it."""
     for need, rules in missing.items():
         needed, how = _HOW_TO_TELL[need]
         checks = "a check" if len(rules) == 1 else f"{len(rules)} checks"
         context.unknown(need, needed, f"not known; {checks} could not run without it", how)
-    return found
 
 
 def _findings_on_waivers(context: Context) -> list[Finding]:

@@ -100,7 +100,7 @@ def test_a_file_that_cannot_be_one(tmp_path: Path) -> None:
     import os
 
     os.mkfifo(tmp_path / "pipe")
-    for path, why in ((tmp_path, "it is a directory"), (tmp_path / "pipe", "there is no such file")):
+    for path, why in ((tmp_path, "it is a directory"), (tmp_path / "pipe", "it is no regular file")):
         with pytest.raises(onnx.NotOnnx, match=why):
             onnx.read_file(str(path))
 

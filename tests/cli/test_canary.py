@@ -114,6 +114,31 @@ def test_the_engine_is_kept(standin: Path, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["small.engine"]
 
 
+def test_an_engine_that_is_not_built_leaves_the_old_one(standin: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "small.engine"
+    kept.write_bytes(b"old")
+    assert canary(standin, "--save", str(kept), wrong="build").code == 1
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("small.engine", b"old")]
+
+
+def test_neither_a_pipe_nor_the_model_is_replaced(standin: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "m.onnx").write_bytes(b"model")
+    assert "no regular file" in complains(canary(standin, "--save", str(tmp_path / "pipe")))
+    assert "no regular file" in complains(canary(standin, "--onnx", str(tmp_path / "pipe")))
+    model = str(tmp_path / "m.onnx")
+    assert "the model itself" in complains(canary(standin, "--save", model, "--onnx", model))
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert (tmp_path / "m.onnx").read_bytes() == b"model"
+
+
+def test_a_model_that_is_none_is_told_as_that_alone(standin: Path, tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(b"garbage")
+    found = document(canary(standin, "--onnx", str(tmp_path / "m.onnx"), "--format", "json"))
+    assert (found["outcome"], found["reason"]) == ("failed", "unfit")
+    assert [item["code"] for item in found["findings"]] == ["CAN110"]
+
+
 def test_results_go_to_files_too(standin: Path, tmp_path: Path) -> None:
     canary(standin, "-o", f"json:{tmp_path / 'a.json'}")
     jsonschema.validate(json.loads((tmp_path / "a.json").read_text()), SCHEMA)
@@ -147,6 +172,10 @@ def test_results_go_to_files_too(standin: Path, tmp_path: Path) -> None:
         ("--compute-capability", "ampere"),
         ("--save", "/no/such/directory/x"),
         ("--save", "/tmp"),
+        ("--save", ""),
+        ("--onnx", ""),
+        ("--onnx", "/no/such/model.onnx"),
+        ("--onnx", "/dev/zero"),
         ("--python", "/no/such/python"),
     ],
     ids=" ".join,
@@ -243,6 +272,14 @@ def test_a_snapshot_and_a_description_run_none() -> None:
         complains(run("check", *arguments, "--canary", "always"))
 
 
+def test_a_canary_is_not_shown_for_another_environment_than_its_own() -> None:
+    recorded = str(ROOT / "tests" / "data" / "snapshots" / "canary-trt853.json")
+    arguments = ("check", "--snapshot", recorded, "--format", "json")
+    assert json.loads(run(*arguments).out)["snapshot"]["canaries"]
+    assert json.loads(run(*arguments, "--set", "driver=470.57.02").out)["snapshot"]["canaries"] == []
+    assert json.loads(run(*arguments, "--set", "wants=fp16").out)["snapshot"]["canaries"]
+
+
 # -- real TensorRT -----------------------------------------------------------------------------------------------------
 
 
@@ -268,6 +305,17 @@ def test_the_header_of_a_real_engine_says_what_was_asked() -> None:
     header = next(stage for stage in document(ran)["stages"] if stage["name"] == "header")
     assert header["status"] == "passed"
     assert header["detail"].endswith("for compute capability 8.6, 12.0")
+
+
+def test_where_there_is_no_fp32_the_precision_is_chosen_and_told() -> None:
+    python = built("rtx")
+    arguments = ("canary", "--python", python, "--format", "json", "--stage", "build", "--compute-capability", "7.5")
+    found = document(run(*arguments))
+    assert (found["outcome"], found["precision"]) == ("passed", "fp16")
+    network = next(stage for stage in found["stages"] if stage["name"] == "network")
+    assert "in fp16: for compute capability 7.5 there is no fp32 matrix product" in network["detail"]
+    insisted = document(run(*arguments, "--precision", "fp32"))
+    assert [item["code"] for item in insisted["findings"]] == ["CAN110"]
 
 
 def test_a_pass_is_remembered_until_a_library_changes(tmp_path: Path) -> None:

@@ -312,3 +312,10 @@ def test_hostile_text_is_carried_harmlessly(tmp_path: Path) -> None:
             if fix["kind"] == "shell":
                 words = shlex.split(fix["text"])
                 assert not any(word in ("reboot", ";", "|") for word in words[1:]), fix["text"]
+
+
+def test_a_cause_that_is_left_out_hides_nothing() -> None:
+    """CTR101 (a container without a GPU) is why there is no driver; who asks for DRV alone is still told of it."""
+    ran = run("check", "--snapshot", "tests/data/snapshots/no-gpu.json", "--select", "DRV", "--format", "json")
+    assert ran.code == 1
+    assert [item["code"] for item in json.loads(ran.out)["findings"]] == ["DRV101"]

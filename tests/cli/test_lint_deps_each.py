@@ -16,7 +16,7 @@ def files(tmp_path: Path) -> list[str]:
     """Two that fit by themselves and contradict each other, and one that cannot be read."""
     texts = {
         "a/requirements.txt": "tensorrt-cu12==10.9.0.34\n",
-        "b/requirements.txt": "tensorrt-cu13==10.13.2.6\n",
+        "b/requirements.txt": "tensorrt-cu13==11.4.0.106\n",
         "c/pyproject.toml": "[project\n",
     }
     for name, text in texts.items():
@@ -26,9 +26,8 @@ def files(tmp_path: Path) -> list[str]:
 
 
 def test_each_file_is_an_environment_of_its_own(files: list[str]) -> None:
-    together = run("lint-deps", *files[:2], *DAY)
-    assert "tensorrt" in together.out
-    apart = run("lint-deps", "--each", *files[:2], *DAY)
+    together = run("lint-deps", *files[:2], *DAY, "--fail-on", "warning")
+    apart = run("lint-deps", "--each", *files[:2], *DAY, "--fail-on", "warning")
     assert (together.code, apart.code) == (1, 0), apart.out
     assert [line for line in apart.out.splitlines() if line in files] == files[:2]
 

@@ -277,3 +277,40 @@ def test_each_failure_of_the_catalogue_makes_one_finding(matrix: Matrix) -> None
             assert mine[0].severity is Severity.ERROR
             assert len(mine[0].title) <= 110
             assert 1 <= len(mine[0].components) <= 3
+
+
+# -- what was asked for ------------------------------------------------------------------------------------------------
+
+NO_ACCESS = Finding("CTR101", "x", Severity.ERROR, ("container", "gpu"), "no access to a GPU")
+
+
+@pytest.mark.parametrize("stage", ["network", "configuration"])
+def test_a_request_that_does_not_fit_blames_nobody_else(stage: str) -> None:
+    driver = replace(OLD_DRIVER, version="470.57.02", kernel_version="470.57.02")
+    unfit = canary("failed", stage, "m.onnx: it is empty", reason="unfit", network="onnx")
+    told = found(unfit, driver=driver)
+    assert codes(told, "CAN") == {"CAN110": "error"}
+    assert "m.onnx: it is empty" in one(told, "CAN110").title
+    assert all("The canary confirms it" not in item.detail for item in told.findings)
+
+
+def test_an_environment_that_is_broken_outweighs_the_request() -> None:
+    log = [("error", "no kernel image is available for execution on the device")]
+    unfit = canary("failed", "network", "m.onnx: no", reason="unfit", log=log)
+    assert "CAN101" in codes(found(unfit), "CAN")
+
+
+def test_a_warning_of_an_old_model_is_not_the_reason() -> None:
+    log = [("warning", "ONNX model has a newer ir_version (0.0.10) than this parser was built against (0.0.9).")]
+    told = found(canary("failed", "build", "the moon", network="onnx", log=log))
+    assert codes(told, "CAN") == {"CAN101": "error"}
+
+
+def test_what_is_built_ahead_is_not_kept_back_by_a_missing_gpu() -> None:
+    failed = replace(canary("failed", "build", "the moon"), product="tensorrt-rtx")
+    own = one(report(live(canaries=(failed,))), "CAN101")
+    assert reconcile([NO_ACCESS, own], Snapshot(canaries=(failed,))) == [NO_ACCESS, own]
+    late = replace(canary("failed", "deserialize", "the moon"), product="tensorrt-rtx")
+    own = one(report(live(canaries=(late,))), "CAN101")
+    (told,) = reconcile([NO_ACCESS, own], Snapshot(canaries=(late,)))
+    assert "The canary confirms it" in told.detail

@@ -95,6 +95,7 @@ def write_models(into: Path) -> None:
     """The project's own ONNX models: the canary's network with free batch, and one that FP16 gains nothing in."""
     onnx = child_onnx
     (into / "network.onnx").write_bytes(child_model.onnx_bytes(onnx, "fp32", None))
+    (into / "network-fp16.onnx").write_bytes(child_model.onnx_bytes(onnx, "fp16", None))
     nodes = [onnx.node("MatMul", ["x", "w"], ["product"]), onnx.node("Softmax", ["product"], ["y"], axis=1)]
     weights = onnx.tensor("w", onnx.FLOAT, [4, 3], child_model.numbers(7, 12, 1.0).tobytes())
     small = onnx.model(
@@ -115,6 +116,7 @@ RUNS: tuple[Run, ...] = (
     Run("canary-trt853-int8", ("canary", "--precision", "int8")),
     Run("canary-trt853-batch", ("canary", "--batch", "4")),
     Run("canary-trt853-onnx", ("canary", "--onnx", "network.onnx", "--batch", "4", "--precision", "fp16")),
+    Run("canary-trt853-fp16-typed", ("canary", "--onnx", "network-fp16.onnx", "--batch", "4", "--precision", "fp16")),
     Run("canary-trt853-fp16-not-taken", ("canary", "--onnx", "small.onnx", "--batch", "2", "--precision", "fp16")),
     Run("canary-trt853-no-sublibraries", CHECK, without_sublibraries),
     Run("canary-trt853-no-sublibraries-alone", ("canary",), without_sublibraries),

@@ -35,6 +35,7 @@ FILES = (
     "distributions",
     "tools",
     "errors",
+    "error_numbers",
     "failures",
     "containers",
     "bases",

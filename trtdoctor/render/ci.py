@@ -125,9 +125,10 @@ def headline(report: Report, about: About) -> str:
 
 
 def counted(report: Report) -> str:
-    """How many findings there are, in words; those that are waived are counted apart."""
+    """How many findings there are, in words; those that are waived, or known from a baseline, are counted apart."""
     waived = len(report.findings) - len(report.standing)
-    return said(report.counts) + (f", {waived} waived" if waived else "")
+    known = f", {report.known} known from the baseline" if report.known else ""
+    return said(report.counts) + (f", {waived} waived" if waived else "") + known
 
 
 def canary_of(report: Report, about: About) -> Canary | None:

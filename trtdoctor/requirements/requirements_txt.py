@@ -42,22 +42,20 @@ def parse(
         if count >= _MOST_LINES:
             made.skip(number, line, f"nothing behind {_MOST_LINES} lines is read")
             break
-        _line(made, line, number, target, files, constraint)
+        take_line(made, line, number, target, files, constraint=constraint)
     return made.done()
 
 
 def logical_lines(text: str) -> Iterator[tuple[int, str]]:
     """Number of the first line, and the text of each line that is not empty; continued lines joined, no comments."""
-    begun = 0
+    begun = 0  # 0: no word yet
     parts: list[str] = []
     for number, line in enumerate(text.split("\n"), 1):
         comment = line.lstrip().startswith("#")
         if line.endswith("\\") and not comment and len(parts) < 2000:
-            begun = begun if begun and any(map(str.strip, parts)) else number
+            begun = begun or (number if line[:-1].strip() else 0)
             parts.append(line[:-1])
             continue
-        if not any(map(str.strip, parts)):
-            begun = 0  # the words begin in this line
         whole = "".join([*parts, "" if comment else line])
         if parts and comment:
             whole = "".join(parts)
@@ -70,7 +68,10 @@ def logical_lines(text: str) -> Iterator[tuple[int, str]]:
         yield begun, whole
 
 
-def _line(made: Builder, line: str, number: int, target: Target, files: Files | None, constraint: bool) -> None:
+def take_line(
+    made: Builder, line: str, number: int, target: Target, files: Files | None, *, constraint: bool = False
+) -> None:
+    """One line of a requirements file: a requirement, an option, or what is skipped."""
     if line.startswith("-"):
         _option(made, line, number, target, files, constraint)
         return

@@ -1,6 +1,7 @@
 """Just enough of a shell's grammar to find ``pip install`` in a RUN instruction, with the line of each word.
 
-Nothing is run. A word that depends on what only a shell would know (``$(…)``, an unknown variable) is marked as such.
+Nothing is run. A word that depends on what only a shell would know (``$(…)``, an unknown variable) is marked as such,
+and so is a command that only some builds come to: in a branch of ``if`` or ``case``, behind ``||`` or behind a test.
 """
 
 from __future__ import annotations
@@ -12,7 +13,11 @@ from trtdoctor.record import record
 
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-+])([^{}]*))?\}|([A-Za-z_][A-Za-z0-9_]*))")
 _ENDS = ";|&\n()"
+_TESTS = frozenset({"[", "[[", "test"})
 _MOST_WORDS = 20_000
+_LONGEST_VALUE = 4000
+"""A variable that is longer is not known: ``A=$A$A`` in forty lines would fill any memory."""
+_LONGEST_WORD = 20_000
 
 
 @record
@@ -25,14 +30,24 @@ class Word:
     """False when a part of it depends on what only a shell would know."""
 
 
-def commands(text: str, first: int, variables: Mapping[str, str]) -> list[list[Word]]:
+@record
+class Command:
+    """One simple command."""
+
+    words: tuple[Word, ...]
+    sure: bool = True
+    """False for one that is run only when a condition of the shell holds."""
+
+
+def commands(text: str, first: int, variables: Mapping[str, str]) -> list[Command]:
     """The simple commands in ``text``, whose first line has the number ``first``.
 
     A backslash at the end of a line continues it. Comments, redirections and the words of control structures are left
     in or out as they fall: who looks for a command finds it.
     """
-    found: list[list[Word]] = []
+    found: list[Command] = []
     current: list[Word] = []
+    branches = _Branches()
     position, line, count = 0, first, 0
     length = len(text)
     while position < length and count < _MOST_WORDS:
@@ -46,8 +61,9 @@ def commands(text: str, first: int, variables: Mapping[str, str]) -> list[list[W
             position = length if end < 0 else end
         elif character in _ENDS:
             if current:
-                found.append(current)
+                found.append(Command(tuple(current), branches.enter(current)))
                 current = []
+                branches.behind(text[position : position + 2])
             line += character == "\n"
             position += 1
         else:
@@ -55,13 +71,41 @@ def commands(text: str, first: int, variables: Mapping[str, str]) -> list[list[W
             current.append(word)
             line, count = next_line, count + 1
     if current:
-        found.append(current)
+        found.append(Command(tuple(current), branches.enter(current)))
     return found
+
+
+class _Branches:
+    """Whether the next command is surely run."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._open = False
+        """Whether what follows up to the end of the list hangs on a test or on a failure."""
+        self._test = False
+
+    def enter(self, words: list[Word]) -> bool:
+        """Take note of a command; whether it is surely run."""
+        head = words[0].text
+        if head in ("fi", "esac"):
+            self._depth = max(0, self._depth - 1)
+        sure = not self._depth and not self._open
+        if head in ("if", "case"):
+            self._depth += 1
+        self._test = head in _TESTS
+        return sure
+
+    def behind(self, sign: str) -> None:
+        """Take note of what separates a command from the next one: ``||``, ``&&``, ``;``, the end of a line, …"""
+        if sign == "||" or (sign == "&&" and self._test):
+            self._open = True
+        elif sign[:1] in ("\n", ";"):
+            self._open = False
 
 
 def _word(text: str, position: int, line: int, variables: Mapping[str, str]) -> tuple[Word, int, int]:
     parts: list[str] = []
-    known, begun, quote = True, line, ""
+    known, begun, quote, size = True, line, "", 0
     length = len(text)
     while position < length:
         character = text[position]
@@ -79,8 +123,9 @@ def _word(text: str, position: int, line: int, variables: Mapping[str, str]) -> 
             position += 1
         elif quote != "'" and character == "$":
             value, position, sure = _expanded(text, position, variables)
-            parts.append(value)
-            known = known and sure
+            size += len(value)
+            known = known and sure and size < _LONGEST_WORD
+            parts.append(value if size < _LONGEST_WORD else "")
         elif quote != "'" and character == "`":
             end = text.find("`", position + 1)
             position, known = (length if end < 0 else end + 1), False
@@ -126,13 +171,14 @@ def substitute_one(match: re.Match[str], variables: Mapping[str, str]) -> tuple[
 
 
 def substitute(text: str, variables: Mapping[str, str]) -> tuple[str, bool]:
-    """``text`` with its variables, and whether all of them are known."""
-    sure = True
+    """``text`` with its variables, and whether all of them are known; nothing that is longer than any real value."""
+    sure, size = True, len(text)
 
     def replaced(match: re.Match[str]) -> str:
-        nonlocal sure
+        nonlocal sure, size
         value, known = substitute_one(match, variables)
-        sure = sure and known
-        return value
+        size += len(value)
+        sure = sure and known and size < _LONGEST_VALUE
+        return value if size < _LONGEST_VALUE else ""
 
     return _VARIABLE.sub(replaced, text), sure

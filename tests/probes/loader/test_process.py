@@ -277,6 +277,16 @@ def test_a_failed_dlopen_takes_back_what_it_mapped(tmp_path: Path, opener: Path)
     assert real.opened == (True, False, True)
 
 
+def test_a_name_is_learnt_after_a_failure_too(tmp_path: Path) -> None:
+    program = gcc(tmp_path / "program", OPENER, "-ldl", f"-Wl,--enable-new-dtags,-rpath,{tmp_path}/here")
+    library(tmp_path / "here" / "liblow.so", soname="libother.so")
+    library(tmp_path / "here" / "libtop.so", needed=["liblow.so"])
+    names = [f"{tmp_path}/here/liblow.so", "libtop.so", "liblow.so", "libtop.so"]
+    _, real = agree(program, names, tmp_path, steps=False)
+    # Found by its own name it is the file that is loaded already, and answers to that name from then on.
+    assert real.opened == (True, False, True, True)
+
+
 def test_a_soname_that_is_loaded_needs_no_search(tmp_path: Path, opener: Path) -> None:
     library(tmp_path / "one" / "real-name.so", soname="libcudnn.so.9")
     library(tmp_path / "two" / "libcudnn.so.9")

@@ -139,6 +139,7 @@ class Process:
             return True
         if self.crashed:
             return False
+        self._failed = []
         requester = self._caller(caller)
         count = len(self._objects)
         opened = self._known(name) or self._map(name, requester, direct=True)
@@ -148,7 +149,6 @@ class Process:
             return True
         if step is not None:
             opened.step = step
-        self._failed = []
         whole = self._map_needed([opened], self._objects[count:])
         whole = self._check_versions(self._objects[count:]) and whole
         if not whole:

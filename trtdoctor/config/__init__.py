@@ -231,7 +231,7 @@ def file_of(named: str | None, environ: Mapping[str, str]) -> ConfigFile | None:
     path = chosen or _nearest()
     if path is None:
         return None
-    from trtdoctor.config_file import parse
+    from trtdoctor.config.file import parse
 
     shown = _from_here(path)
     return parse(_read(path, shown), shown, path)
@@ -269,6 +269,7 @@ def _is_ours(path: str, folder: str) -> bool:
         return False
 
 
+# Every way to write the table, and more; compiled when it is first used: most checks meet no such file.
 _TABLE = rb"""(?m)tool["']?\s*\.\s*["']?trtdoctor|^\s*\[\s*["']?tool["']?\s*\]|^\s*["']?tool["']?\s*="""
 
 
@@ -281,7 +282,7 @@ def _has_table(path: str) -> bool:
         return False
     if b"trtdoctor" not in content or not re.search(_TABLE, content):
         return False
-    from trtdoctor.config_file import table_of
+    from trtdoctor.config.file import table_of
 
     return table_of(content) is not None
 
