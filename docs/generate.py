@@ -27,6 +27,7 @@ def pages() -> dict[str, str]:
     made.update(_rules())
     made.update(_commands())
     made.update(_matrix())
+    made.update(_failures())
     made.update(_schemas())
     made["README.md"] = _readme()
     return made
@@ -172,12 +173,53 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
+# -- failures ------------------------------------------------------------
+
+
+def _failures() -> Iterator[tuple[str, str]]:
+    """The failure catalogue as a page: what ``trtdoctor explain`` knows."""
+    from trtdoctor.matrix import failures, load
+
+    matrix = load(ROOT / "matrix")
+    words = {
+        "environment": "the environment",
+        "maybe": "the environment or the model",
+        "model": "the model",
+        "harmless": "nothing: it is harmless",
+    }
+    rows = {row.key: row for row in matrix.rows("failures", "failures")}
+    lines = ["# Messages that trtdoctor explain knows", "", NOTE, ""]
+    lines += [f"{len(rows)} families, specific ones first. How to use them: [explain.md](explain.md).", ""]
+    for family in failures.families(matrix):
+        row = rows[family.id]
+        lines += [f"## {family.id}", "", f"{family.title[:1].upper()}{family.title[1:]}.", ""]
+        lines += ["```text", *map(str, row.get("samples").value), "```", ""]
+        lines += [f"Speaks of {', '.join(family.components)}; blames {words[family.blames]}.", ""]
+        if family.symptom:
+            lines += ["It only follows from something else.", ""]
+        if family.follows:
+            known = ", ".join(f"[{name}](#{name})" for name in family.follows)
+            lines += [f"Where they stand in the same log, it follows from {known}.", ""]
+        lines += [f"- cause: {_cell(text)}" for text in family.causes]
+        lines += [f"- next: {_cell(text)}" for text in family.next]
+        if family.rules:
+            lines.append("- rules: " + ", ".join(f"[{code}](rules/{code}.md)" for code in family.rules))
+        urls = [matrix.source_url(source) or source for source in family.fact.sources]
+        sources = ", ".join(
+            f"<{url}>" if url.startswith("http") else source
+            for url, source in zip(urls, family.fact.sources, strict=True)
+        )
+        lines += [f"- {family.fact.certainty}: {sources}", ""]
+    yield "docs/failures.md", "\n".join(lines).rstrip() + "\n"
+
+
 # -- schemas ------------------------------------------------------------
 
 
 def _schemas() -> Iterator[tuple[str, str]]:
     from trtdoctor import config, diff, findings, resolution, snapshot
     from trtdoctor.canary import report as canary
+    from trtdoctor.explain import answer as explain
 
     snapshot_schema = _schema_of(snapshot.Snapshot, snapshot.SCHEMA, "Every fact about one environment")
     report_schema = _schema_of(findings.Report, findings.SCHEMA, "What trtdoctor says about one environment")
@@ -215,6 +257,11 @@ def _schemas() -> Iterator[tuple[str, str]]:
     diff_schema["$defs"]["State"]["properties"]["counts"] = report_schema["properties"]["counts"]
     config_schema = _schema_of(config.Config, config.SCHEMA, "Every setting, and where it is from")
     schemas = {"report": report_schema, "snapshot": snapshot_schema, "libs": libs_schema, "canary": canary_schema}
+    explain_schema = _schema_of(explain.Explanation, explain.SCHEMA, "What a text, a log or a number means")
+    texts = {"type": "object", "additionalProperties": {"type": "string"}}
+    explain_schema["$defs"]["Match"]["properties"]["versions"] = texts
+    explain_schema["$defs"]["RulePage"]["properties"]["sections"] = texts
+    schemas["explain"] = explain_schema
     schemas |= {"diff": diff_schema, "config": config_schema}
     for name, schema in schemas.items():
         text = json.dumps(schema, indent=1) + "\n"

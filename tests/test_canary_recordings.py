@@ -87,5 +87,5 @@ def test_an_unserved_gpu_is_told_before_and_the_refusal_afterwards(matrix: Matri
 
 def test_a_device_that_is_not_there(matrix: Matrix) -> None:
     _, report = recorded("canary-trt853-no-gpu", matrix)
-    assert worst(report).code == "CAN101"
+    assert worst(report).code == "CAN110"
     assert "CUDA_ERROR_INVALID_DEVICE" in worst(report).title

@@ -18,7 +18,7 @@ FLOORS = [
     {"demands", "waivers"},
     {"canary", "fixes", "inventory", "reconcile", "rules"},
     {"judge", "ruledoc"},
-    {"config", "diff", "environment", "lint_deps", "resolution"},
+    {"config", "diff", "environment", "explain", "lint_deps", "resolution"},
     {"api", "render"},
     {"pytest_facts"},
     {"pytest_gate"},

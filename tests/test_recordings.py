@@ -50,12 +50,13 @@ EXPECTED: dict[str, tuple[str, ...]] = {
     "canary-trt853-int8": ("LDR104", "TOL101", "TRT601"),
     "canary-trt853-batch": ("LDR104", "TOL101", "TRT601"),
     "canary-trt853-onnx": ("CAN106", "LDR104", "TOL101", "TRT601"),
+    "canary-trt853-fp16-typed": ("CAN106", "LDR104", "TOL101", "TRT601"),
     "canary-trt853-fp16-not-taken": ("CAN106", "LDR104", "TOL101", "TRT601"),
     # The child really aborted in the build: it confirms what the rule said before, in one finding.
     "canary-trt853-no-sublibraries": ("DNN106", "LDR104", "TOL101", "TRT601"),
     "canary-trt853-no-sublibraries-alone": ("DNN106", "LDR104", "TOL101", "TRT601"),
     "canary-trt853-cudnn9": ("DNN102", "TOL101", "TRT601"),
-    "canary-trt853-no-gpu": ("CAN101", "LDR104", "TOL101", "TRT601"),
+    "canary-trt853-no-gpu": ("CAN110", "LDR104", "TOL101", "TRT601"),
     # Compute capability 9.0 is not served by TensorRT for RTX; forced, the build passes and the engine is refused.
     "canary-rtx-unserved": ("GPU205",),
     "canary-rtx-unserved-forced": ("GPU205",),

@@ -10,16 +10,17 @@ from trtdoctor.findings import Finding, Fix, InventoryItem, Remedy, Report, Unkn
 from trtdoctor.judge import judge
 from trtdoctor.matrix import Matrix
 from trtdoctor.record import record
-from trtdoctor.requirements import FileError, Files, Requirements, Target, format_of, read
+from trtdoctor.requirements import FileError, Files, Requirements, Target, read
 from trtdoctor.snapshot import Distribution, Snapshot
 from trtdoctor.stated_environment import Environment, environment_of, python_of
 from trtdoctor.waivers import Waiver
 
 GOAL = ("run", "python")
 """What requirements are for, where nobody says more: who installs a runtime alone does not want to build."""
-_FORMATS_ORDER = ("Dockerfile", "environment.yml")
 _INSTALLING = ("install", "upgrade", "downgrade", "replace")
 _NOT_INVENTORY = ("driver", "gpu")
+_OF_IMAGE = ("glibc", "os")
+"""Facts that a base image settles, and that no other line states."""
 
 
 @record
@@ -79,7 +80,7 @@ def lint(
         configuration=configuration,
         outside=(*outside, "cuda", "cudnn", "cublas", "nvrtc", "glibc", "platform"),
     )
-    findings = tuple(_for_files(item) for item in report.findings)
+    findings = tuple(_at_image(_for_files(item), snapshot) for item in report.findings)
     report = replace(
         report,
         findings=findings,
@@ -91,11 +92,11 @@ def lint(
 
 def _read(paths: Sequence[str], target: Target, matrix: Matrix, stage: str | None) -> tuple[list[Requirements], Target]:
     """All files; a second time where one of them says which Python the markers of the others are for."""
-    if stage is not None and not any(format_of(path) == "Dockerfile" for path in paths):
-        raise FileError("--target names a stage, and no Dockerfile is given")
     for _ in range(2):
         files = Files()
         found = [read(path, target, files, stage=stage) for path in paths]
+        if stage is not None and not any(item.format == "Dockerfile" for item in found):
+            raise FileError("--target names a stage, and no Dockerfile is given")
         known = python_of(found, matrix) if target.python is None else None
         requires = next((item.requires_python for item in found if item.requires_python), None)
         if known is None and (requires is None or target.python is not None or target.requires_python == requires):
@@ -130,6 +131,15 @@ def _for_files(finding: Finding) -> Finding:
     if remedy is None or not any(fix.kind == "shell" and " pip " in fix.text for fix in finding.fix):
         return finding
     return replace(finding, fix=tuple(_edits(finding, remedy)))
+
+
+def _at_image(finding: Finding, snapshot: Snapshot) -> Finding:
+    """A finding whose facts on the system have the line of the image that they come with."""
+    image = snapshot.container.stated_at if snapshot.container is not None else None
+    if image is None:
+        return finding
+    facts = [replace(fact, where=image) if fact.key in _OF_IMAGE and not fact.where else fact for fact in finding.facts]
+    return replace(finding, facts=tuple(facts))
 
 
 def _edits(finding: Finding, remedy: Remedy) -> Iterator[Fix]:

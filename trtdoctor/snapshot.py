@@ -331,6 +331,8 @@ class Distribution:
     """``FILE:LINE`` of the requirement, for one that is not installed but named in a file (``lint-deps``)."""
     specifier: str | None = None
     """The versions that the requirement allows (PEP 440), ``""`` for any; None where no requirement was read."""
+    other_index: str | None = _private("path")
+    """``FILE:LINE`` of an option that names another package index: its file of this version may be another build."""
 
 
 @record
@@ -362,17 +364,60 @@ class Package:
 
 @record
 class Engine:
-    """A serialized engine that was declared (files are looked at by their own probe)."""
+    """A serialized engine that was declared, or one whose file was looked at; or a cache that belongs to engines."""
 
     tensorrt: str | None = None
+    """That built it, or (a calibration cache) wrote it."""
     compute_capability: str | None = None
+    """Of the GPU that built it."""
     gpu: str | None = None
     system: str | None = None
     version_compatible: bool | None = None
     hardware_compatibility: str | None = None
     serialization: int | None = None
+    """Number of the archive's format, which the runtime's own must equal."""
     product: str | None = None
     """``full`` or ``rtx``: whose format it has; None when nobody said."""
+    path: str | None = _private("path")
+    """Its file; None for one that was only declared."""
+    kind: str | None = None
+    """What the file is: ``plan``, ``timing-cache``, ``calibration-cache``, ``archive`` (of TensorRT: an old plan or a
+    cache), ``lfs-pointer``, ``onnx``, ``zip``, ``gzip``, ``hdf5``, ``elf``, ``html``, ``text``, ``empty``,
+    ``unreadable``, ``unknown``; None for one that was only declared."""
+    problem: str | None = None
+    """What has happened to a plan: ``truncated``, ``longer`` (than its header says), ``line-ends`` (line feeds were
+    changed), ``utf-8`` (read as text and written as UTF-8), ``replaced`` (bytes replaced), ``utf-16``."""
+    problem_is_sure: bool | None = None
+    """False when that rests on a place that is known of other releases only."""
+    wrapper: str | None = None
+    """Whose metadata stands in front of the plan: ``ultralytics``."""
+    layout: str | None = None
+    """Layout of its header, as in matrix/engines.yaml."""
+    size: int | None = None
+    stated_bytes: int | None = None
+    """Length of the plan by its header's word."""
+    compute_capabilities: tuple[str, ...] | None = None
+    """What an engine of TensorRT for RTX was built for, as far as there are names for it."""
+    other_capabilities: bool | None = None
+    """Whether it was built for others as well, which have no name."""
+    multiprocessors: int | None = None
+    """Of the GPU that built it."""
+    precision: str | None = None
+    weights_stripped: bool | None = None
+    lean_runtime_excluded: bool | None = None
+    calibrator: str | None = None
+    """Algorithm of a calibration cache: ``EntropyCalibration2``."""
+    modified: str | None = None
+    """Day on which the file was changed last."""
+    sha256: str | None = None
+    """Digest of the file, where it was taken."""
+    sidecar: str | None = None
+    """What its sidecar is good for: ``verified`` (it is of this very file), ``unverified`` (nobody compared), ``stale``
+    (of another file), ``contradicts`` (its header), ``unreadable``; None when there is none."""
+    inferred: tuple[str, ...] = ()
+    """Fields of this record that were read in places that are documented nowhere."""
+    from_sidecar: tuple[str, ...] = ()
+    """Fields of this record that its sidecar says."""
 
 
 @record

@@ -31,11 +31,11 @@ from trtdoctor.versions import Version
 
 _ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64", "x86_64": "x86_64", "aarch64": "aarch64"}
 _CONDA_NAMES = {"pytorch": "torch", "pytorch-gpu": "torch"}
-_CONDA_CUDA = ("cudatoolkit", "cuda-toolkit", "cuda-version", "cuda-runtime", "cuda-cudart", "cuda")
+_CONDA_CUDA = ("cudatoolkit", "cuda-toolkit", "cuda-version", "cuda-runtime", "cuda-cudart", "cuda", "pytorch-cuda")
 _TENSORRT = re.compile(r"libnvinfer(?:-(lean|dispatch))?\d{1,2}|tensorrt(?:-libs|-dev)?|libnvinfer-(?:bin|dev)")
 _CUDNN = re.compile(r"(?:lib)?cudnn(\d)?(?:-cuda-(\d+))?(?:-dev)?")
 _CUDA = re.compile(r"(?:cuda|cuda-toolkit|cuda-runtime|cuda-libraries|cuda-cudart)-(\d{1,2})-(\d{1,2})")
-_CUDA_SUFFIX = re.compile(r"\+cuda(\d{1,2})\.\d+")
+_CUDA_SUFFIX = re.compile(r"[+.]cuda(\d{1,2})\.\d+")
 _SYSTEM_PYTHON = frozenset({"python3", "python3-pip", "python3-dev", "python3-venv", "python3-full"})
 _MOST_SKIPPED = 3
 
@@ -79,6 +79,7 @@ def environment_of(found: Iterable[Requirements], target: Target, matrix: Matrix
     base = next((item.base for item in reversed(every) if item.base is not None), None)
     named, conflicts = _merged(every)
     flavour = next((item.flavour_hint for item in every if item.flavour_hint), None)
+    other_index = next((item.other_index for item in every if item.other_index), None)
     stack = [entry for entry in named if distributions.identify(matrix, entry.name) is not None]
     python = (target.python, "--python-version") if target.python else None
     stated_python = python_of(every, matrix)
@@ -87,7 +88,7 @@ def environment_of(found: Iterable[Requirements], target: Target, matrix: Matrix
     interpreter = Interpreter(
         version=python[0] if python else None,
         chosen_by="declared",
-        distributions=tuple(_distribution(entry, flavour) for entry in stack),
+        distributions=tuple(_distribution(entry, flavour, other_index) for entry in stack),
         stated_at=python[1] if python else None,
     )
     copies, packages = _system(every)
@@ -164,7 +165,7 @@ def _together(first: Stated, second: Stated, conflicts: list[str]) -> Stated:
     return replace(first, specifier=joined([first.specifier, second.specifier]), where=where)
 
 
-def _distribution(entry: Stated, flavour: str | None) -> Distribution:
+def _distribution(entry: Stated, flavour: str | None, other_index: str | None) -> Distribution:
     version = known_part(entry.specifier)
     exact = pinned(entry.specifier)
     if entry.name == "torch" and exact and "+" not in exact and flavour and entry.source == "index":
@@ -178,6 +179,7 @@ def _distribution(entry: Stated, flavour: str | None) -> Distribution:
         version=version,
         stated_at=entry.where,
         specifier=f"=={exact}" if exact is not None and version is not None else told,
+        other_index=other_index if entry.source == "index" else None,
     )
 
 

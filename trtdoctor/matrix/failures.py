@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from trtdoctor.matrix.load import Matrix
+from trtdoctor.matrix.needles import needles_of
 from trtdoctor.matrix.rows import Fact, Row
 from trtdoctor.record import record
 
@@ -30,6 +32,24 @@ class Family:
     fact: Fact
     """The title with its provenance."""
     patterns: tuple[re.Pattern[str], ...]
+    says: tuple[str, ...] = ()
+    """Sentences with named groups in braces."""
+    follows: tuple[str, ...] = ()
+    """Ids of families that, in the same log, are the cause of this one."""
+    rules: tuple[str, ...] = ()
+    """Codes of the rules that find the cause on a machine."""
+    needles: tuple[frozenset[str], ...] = ()
+    """For each pattern, texts of which a line must hold one; empty when nothing can be said."""
+
+    def said(self, values: dict[str, str]) -> str | None:
+        """The first sentence all of whose groups are among ``values``, filled in; None when there is none."""
+        for text in self.says:
+            if all(name in values for name in _BRACES.findall(text)):
+                return _BRACES.sub(lambda name: values[name[1]], text)
+        return None
+
+
+_BRACES = re.compile(r"\{(\w+)\}")
 
 
 @record
@@ -50,14 +70,23 @@ def families(matrix: Matrix) -> tuple[Family, ...]:
 def match(matrix: Matrix, line: str) -> tuple[Match, ...]:
     """What ``line`` means: a match for each family that knows it, the most specific first; empty when none does."""
     line = line[:LONGEST_LINE]
-    found = []
+    return tuple(_matches(matrix, line))
+
+
+def first(matrix: Matrix, line: str) -> Match | None:
+    """The first of ``match``, found sooner."""
+    return next(_matches(matrix, line[:LONGEST_LINE]), None)
+
+
+def _matches(matrix: Matrix, line: str) -> Iterator[Match]:
     for family in families(matrix):
-        for pattern in family.patterns:
+        for pattern, needles in zip(family.patterns, family.needles, strict=True):
+            if needles and not any(text in line for text in needles):
+                continue
             hit = pattern.search(line)
             if hit:
-                found.append(Match(family, line, {key: value for key, value in hit.groupdict().items() if value}))
+                yield Match(family, line, {key: value for key, value in hit.groupdict().items() if value})
                 break
-    return tuple(found)
 
 
 def _family(row: Row) -> Family:
@@ -71,4 +100,8 @@ def _family(row: Row) -> Family:
         next=tuple(row.get("next").value),
         fact=row.get("title"),
         patterns=tuple(re.compile(text) for text in row.get("patterns").value),
+        says=tuple(row.get("says").value or ()),
+        follows=tuple(row.get("follows").value or ()),
+        rules=tuple(row.get("rules").value or ()),
+        needles=tuple(needles_of(text) for text in row.get("patterns").value),
     )

@@ -71,6 +71,7 @@ def lint(directory: str, today: date) -> list[Problem]:
     found += _ranges(data)
     found += _relations(data)
     found += _failures(_list(data, "failures", "failures"))
+    found += _error_numbers(data)
     found += _loading(data)
     return _bounded(found)
 
@@ -334,20 +335,63 @@ _UNBOUNDED = re.compile(r"(?:\\[wWsSD]|(?<!\\)\.|(?<!\\)\])[*+]")
 
 
 def _failures(rows: list[dict[str, Any]]) -> Iterator[Problem]:
-    """Patterns that are no regular expressions, may take forever, or do not match their own samples."""
+    """Patterns that are no regular expressions, may take forever, or do not match their own samples; ``_claims``."""
+    patterns: dict[str, list[re.Pattern[str]]] = {}
     for row in rows:
         where = f"failures {row.get('id')}"
-        patterns = []
+        patterns[str(row.get("id"))] = found = []
         for text in map(str, row.get("patterns") or ()):
             try:
-                patterns.append(re.compile(text))
+                found.append(re.compile(text))
             except re.error as error:
                 yield Problem("failures.yaml", "row", f"{where}: {text[:60]!r} is no regular expression: {error}")
             if _UNBOUNDED.search(text):
                 yield Problem("failures.yaml", "row", f"{where}: {text[:60]!r} repeats without a bound")
         for sample in map(str, row.get("samples") or ()):
-            if not any(pattern.search(sample) for pattern in patterns):
+            if not any(pattern.search(sample) for pattern in found):
                 yield Problem("failures.yaml", "row", f"{where}: no pattern matches the sample {sample[:60]!r}")
+        groups = {name for pattern in found for name in pattern.groupindex}
+        for text in map(str, row.get("says") or ()):
+            for name in sorted(set(re.findall(r"\{(\w+)\}", text)) - groups):
+                yield Problem("failures.yaml", "row", f"{where}: no pattern has a group {name!r} for {text[:60]!r}")
+    yield from _claims(rows, patterns)
+
+
+def _claims(rows: list[dict[str, Any]], patterns: dict[str, list[re.Pattern[str]]]) -> Iterator[Problem]:
+    """Which family claims whose samples: the first in the file is told, and the others must be declared (``also``)."""
+    places = {name: number for number, name in enumerate(patterns)}
+    for row in rows:
+        name = str(row.get("id"))
+        where = f"failures {name}"
+        also = set(map(str, row.get("also") or ()))
+        for key in ("also", "follows"):
+            for other in map(str, row.get(key) or ()):
+                if other not in patterns:
+                    yield Problem("failures.yaml", "relation", f"{where}: {key}: {other} is no family")
+        claimed = {
+            other
+            for sample in map(str, row.get("samples") or ())
+            for other, found in patterns.items()
+            if other != name and any(pattern.search(sample) for pattern in found)
+        }
+        for other in sorted(claimed - also):
+            yield Problem("failures.yaml", "relation", f"{where}: {other} claims a sample of it too: also: [{other}]?")
+        for other in sorted(also - claimed & set(patterns)):
+            yield Problem("failures.yaml", "relation", f"{where}: also: {other} matches none of its samples")
+        for other in sorted(claimed):
+            if places[other] < places[name]:
+                yield Problem("failures.yaml", "order", f"{where}: {other} stands before it and takes its sample")
+
+
+def _error_numbers(data: dict[str, dict[str, Any]]) -> Iterator[Problem]:
+    """Families that error numbers name and that are not there."""
+    families = {str(row.get("id")) for row in _list(data, "failures", "failures")}
+    for table, rows in _tables(data.get("error_numbers", {})):
+        for row in rows:
+            family = row.get("family")
+            if family is not None and families and str(family) not in families:
+                text = f"{table} {row.get('name')}: {family} is no family of failures.yaml"
+                yield Problem("error_numbers.yaml", "relation", text)
 
 
 def _loading(data: dict[str, dict[str, Any]]) -> Iterator[Problem]:

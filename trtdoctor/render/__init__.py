@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from trtdoctor.findings import Report
 
 if TYPE_CHECKING:
     from trtdoctor.canary.report import CanaryReport
+    from trtdoctor.explain import Explanation
     from trtdoctor.render.ci import About
     from trtdoctor.resolution import Libs
 
@@ -60,6 +61,27 @@ def render_canary(report: CanaryReport, kind: str, *, verbose: bool = False, col
     from trtdoctor.render import canary_table
 
     return canary_table.render(report, verbose=verbose, color=color)
+
+
+def render_explanation(
+    found: Explanation,
+    kind: str,
+    *,
+    verbose: bool = False,
+    color: bool = False,
+    address: Callable[[str], str | None] = lambda _: None,
+) -> str:
+    """An explanation in the format ``kind`` (``table`` or ``json``), with a final newline.
+
+    ``address`` gives the URL of a source's id, for the page of a rule.
+    """
+    if kind == "json":
+        from trtdoctor.text import as_json
+
+        return as_json(found.to_plain())
+    from trtdoctor.render import explain_table
+
+    return explain_table.render(found, verbose=verbose, color=color, address=address)
 
 
 def split_output(target: str, default: str, formats: Sequence[str]) -> tuple[str, str]:

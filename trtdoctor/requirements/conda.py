@@ -6,10 +6,10 @@ import re
 from typing import Any
 
 from trtdoctor.requirements.files import FileError, Files
-from trtdoctor.requirements.requirements_txt import include, note_index, requirement
+from trtdoctor.requirements.requirements_txt import take_line
 from trtdoctor.requirements.specifiers import known_part, of_conda
 from trtdoctor.requirements.stated import Builder, Requirements, Stated, normalise
-from trtdoctor.requirements.target import Target, applies
+from trtdoctor.requirements.target import Target
 
 _ENTRY = re.compile(
     r"(?:(?P<channel>[^\s\[\]=<>!~]+)::)?(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?P<rest>[\s=<>!~*0-9][^#\[]*)?(?:\[.*\])?"
@@ -42,7 +42,8 @@ def parse(text: str, file: str, target: Target, files: Files | None = None) -> R
             for key, value in _members(node):
                 if key == "pip" and isinstance(value.value, list):
                     for entry in value.value:
-                        _pip(made, entry, target, files)
+                        text = entry.value if isinstance(entry.value, str) else ""
+                        take_line(made, text, _line(entry), target, files)
                 else:
                     made.skip(_line(node), key, "a section that is not read")
     return made.done(conda=tuple(found))
@@ -67,24 +68,6 @@ def _python(made: Builder, item: Stated) -> None:
     version = known_part(item.specifier) if item.name == "python" else None
     if version is not None:
         made.facts.update(python=version, python_at=item.where)
-
-
-def _pip(made: Builder, node: Any, target: Target, files: Files | None) -> None:
-    line, text = _line(node), node.value if isinstance(node.value, str) else ""
-    option, _, value = text.partition(" ")
-    if text.startswith("-"):
-        name, equals, attached = option.partition("=")
-        value = attached if equals else value
-        if name in ("-r", "--requirement", "-c", "--constraint"):
-            include(made, value.strip(), line, target, files, constraint=name in ("-c", "--constraint"))
-        else:
-            note_index(made, name, value.strip(), line)
-        return
-    item = requirement(text, made.at(line))
-    if item is None:
-        made.skip(line, text, "no name or version can be told by it")
-    else:
-        made.add(item, applies(item.marker, target))
 
 
 def _line(node: Any) -> int:

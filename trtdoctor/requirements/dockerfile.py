@@ -14,16 +14,19 @@ from collections.abc import MutableMapping
 from dataclasses import replace
 
 from trtdoctor.record import record
-from trtdoctor.requirements import install_commands
+from trtdoctor.requirements import install_commands, pip_commands
 from trtdoctor.requirements.dockerfile_lines import Instruction, instructions
 from trtdoctor.requirements.files import Files
 from trtdoctor.requirements.requirements_txt import note_index
-from trtdoctor.requirements.shellwords import Word, commands, substitute
-from trtdoctor.requirements.stated import Base, Builder, Requirements, Stated, SystemPackage, place
+from trtdoctor.requirements.shell import Shell
+from trtdoctor.requirements.shellwords import Command, Word, commands, substitute
+from trtdoctor.requirements.stated import Base, Builder, Requirements, place
 from trtdoctor.requirements.target import Target
 from trtdoctor.text import clean
 
 _MOST_STAGES = 200
+_LONGEST_ASSIGNMENT = 8000
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _SETTINGS = ("LD_LIBRARY_PATH", "PATH", "LD_PRELOAD", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
 _ENVIRONMENT = re.compile(r"site-packages|dist-packages|venv|/opt\b|/usr/local\b|/root/\.local|conda|/app\b|^/$")
 """A path that a Python environment may be copied with."""
@@ -36,9 +39,9 @@ def parse(text: str, file: str, target: Target, files: Files | None = None, stag
 
     Raises FileError when there is no FROM, or no such stage.
     """
-    stages = _stages(text, file)
+    stages = _stages(text, file, target)
     chosen = _chosen(stages, stage, file)
-    context = install_commands.Shell(Builder(file), target, files, os.path.dirname(file))
+    context = Shell(Builder(file), target, files, os.path.dirname(file))
     base = _run(stages, chosen, context, set())
     made = context.made.done()
     return replace(
@@ -63,10 +66,10 @@ class _Stage:
     """ARGs before the first FROM, which a stage has to ask for."""
 
 
-def _stages(text: str, file: str) -> list[_Stage]:
+def _stages(text: str, file: str, target: Target) -> list[_Stage]:
     found: list[_Stage] = []
     bodies: list[list[Instruction]] = []
-    top: dict[str, str] = {}
+    top = _of_target(target)
     for item in instructions(text):
         if item.name == "FROM":
             flat, known = substitute(item.text.replace("\\\n", " "), top)
@@ -85,6 +88,17 @@ def _stages(text: str, file: str) -> list[_Stage]:
         else:
             bodies[-1].append(item)
     return [replace(stage, body=tuple(body)) for stage, body in zip(found, bodies, strict=True)]
+
+
+def _of_target(target: Target) -> dict[str, str]:
+    """The arguments that every build has: the platform that it is for. The one that it runs on is not known."""
+    architecture = _ARCHITECTURES.get(target.architecture, target.architecture)
+    return {
+        "TARGETPLATFORM": f"{target.system}/{architecture}",
+        "TARGETOS": target.system,
+        "TARGETARCH": architecture,
+        "TARGETVARIANT": "",
+    }
 
 
 def _chosen(stages: list[_Stage], wanted: str | None, file: str) -> int:
@@ -111,7 +125,7 @@ def _index(stages: list[_Stage], name: str, before: int) -> int | None:
     return None
 
 
-def _run(stages: list[_Stage], number: int, shell: install_commands.Shell, seen: set[int]) -> Base | None:
+def _run(stages: list[_Stage], number: int, shell: Shell, seen: set[int]) -> Base | None:
     """Go through a stage after the one that it builds upon; the image at the bottom."""
     seen.add(number)
     stage = stages[number]
@@ -144,7 +158,7 @@ def _assigned(
     text: str, variables: MutableMapping[str, str], inherited: dict[str, str] | None = None
 ) -> dict[str, str]:
     """``ARG NAME=value``, several on a line; a bare name takes what stands before the first FROM."""
-    flat = text.replace("\\\n", " ")
+    flat = text.replace("\\\n", " ")[:_LONGEST_ASSIGNMENT]
     found: dict[str, str] = {}
     for match in _ASSIGNMENT.finditer(flat):
         value, known = substitute(match[2].strip("\"'"), ChainMap(found, variables))
@@ -156,8 +170,8 @@ def _assigned(
     return found
 
 
-def _env(item: Instruction, variables: MutableMapping[str, str], shell: install_commands.Shell) -> None:
-    flat = item.text.replace("\\\n", " ").strip()
+def _env(item: Instruction, variables: MutableMapping[str, str], shell: Shell) -> None:
+    flat = item.text.replace("\\\n", " ").strip()[:_LONGEST_ASSIGNMENT]
     if _ASSIGNMENT.match(flat):
         pairs = [(match[1], match[2]) for match in _ASSIGNMENT.finditer(flat)]
     else:
@@ -173,8 +187,8 @@ def _env(item: Instruction, variables: MutableMapping[str, str], shell: install_
             # What the image had before is not known: only what this file adds.
             parts = [part for part in value.strip("\"'").split(":") if known or "$" not in part]
             shell.settings[name] = clean(text if known else ":".join(parts), 1000)
-        if name in install_commands.INDEXES:
-            note_index(shell.made, install_commands.INDEXES[name], text, item.line)
+        if name in pip_commands.INDEXES:
+            note_index(shell.made, pip_commands.INDEXES[name], text, item.line)
 
 
 def _copy(
@@ -182,19 +196,13 @@ def _copy(
     number: int,
     item: Instruction,
     variables: MutableMapping[str, str],
-    shell: install_commands.Shell,
+    shell: Shell,
     seen: set[int],
 ) -> None:
     flat, known = substitute(item.text.replace("\\\n", " "), variables)
     flags = dict(_FLAG.findall(flat + " "))
     rest = re.sub(r"^(?:\s*--[a-z-]+(?:=\S+)?\s+)+", "", flat).strip()
-    if rest.startswith("["):
-        try:
-            words = [str(word) for word in json.loads(rest)]
-        except (ValueError, RecursionError, TypeError):
-            words = []
-    else:
-        words = rest.split()
+    words = _json_words(rest) if rest.startswith("[") else rest.split()
     if not known or len(words) < 2 or item.heredocs:
         return
     origin = flags.get("from")
@@ -209,23 +217,29 @@ def _copy(
         shell.take(inner)
 
 
-def _run_instruction(item: Instruction, variables: MutableMapping[str, str], shell: install_commands.Shell) -> None:
+def _run_instruction(item: Instruction, variables: MutableMapping[str, str], shell: Shell) -> None:
     text, line = _without_flags(item, shell)
+    shell.directory = shell.workdir
     for begun, body in item.heredocs:
         for command in commands(body, begun, variables):
             install_commands.run(shell, command)
     if text.lstrip().startswith("["):
-        try:
-            words = [str(word) for word in json.loads(text.replace("\\\n", " "))]
-        except (ValueError, RecursionError, TypeError):
-            return
-        install_commands.run(shell, [Word(word, line) for word in words])
+        words = _json_words(text.replace("\\\n", " "))
+        install_commands.run(shell, Command(tuple(Word(word, line) for word in words)))
     elif not item.heredocs:
         for command in commands(text, line, variables):
             install_commands.run(shell, command)
 
 
-def _without_flags(item: Instruction, shell: install_commands.Shell) -> tuple[str, int]:
+def _json_words(text: str) -> list[str]:
+    """The words of an instruction in its JSON form; none where it is not JSON."""
+    try:
+        return [str(word) for word in json.loads(text)]
+    except (ValueError, RecursionError, TypeError):
+        return []
+
+
+def _without_flags(item: Instruction, shell: Shell) -> tuple[str, int]:
     """The command of a RUN and its first line; files that ``--mount=type=bind`` brings in are remembered."""
     text, line = item.text, item.line
     while True:
@@ -239,7 +253,7 @@ def _without_flags(item: Instruction, shell: install_commands.Shell) -> tuple[st
         text = text[match.end() :]
 
 
-def _mount(options: dict[str, str], shell: install_commands.Shell) -> None:
+def _mount(options: dict[str, str], shell: Shell) -> None:
     folder = options.get("target") or options.get("dst") or options.get("destination")
     if options.get("type") == "bind" and folder and "from" not in options:
         source = options.get("source") or options.get("src") or "."
@@ -248,6 +262,3 @@ def _mount(options: dict[str, str], shell: install_commands.Shell) -> None:
 
 def _line_of(where: str) -> int:
     return int(where.rpartition(":")[2])
-
-
-__all__ = ["Stated", "SystemPackage", "parse"]

@@ -1,305 +1,152 @@
-"""Commands of a Dockerfile that install something: pip, uv, Poetry, conda, apt, dnf."""
+"""Commands of a Dockerfile that install something: told by their names, whatever runs them; apt and dnf are read here.
+
+``pip_commands`` reads what pip, uv and Poetry are told, ``conda_commands`` what conda is.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from trtdoctor.requirements.files import FileError, Files
-from trtdoctor.requirements.requirements_txt import include, note_index, requirement
-from trtdoctor.requirements.shellwords import Word
-from trtdoctor.requirements.specifiers import known_part
-from trtdoctor.requirements.stated import Builder, Requirements, Stated, SystemPackage
-from trtdoctor.requirements.target import Target, applies
-from trtdoctor.text import clean
+from trtdoctor.requirements import pip_commands
+from trtdoctor.requirements.requirements_txt import note_index
+from trtdoctor.requirements.shell import Shell
+from trtdoctor.requirements.shellwords import Command, Word, commands
+from trtdoctor.requirements.stated import MAX_STATED, Builder, SystemPackage
 
 _PIP = re.compile(r"(?:.*/)?pip(?:3(?:\.\d+)?)?")
 _PYTHON = re.compile(r"(?:.*/)?(?:python(?:3(?:\.\d+)?)?|py)")
-_WRAPPERS = frozenset({"sudo", "exec", "command", "time", "env", "nice", "then", "do", "else", "if", "!", "{"})
-_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)
-_WITH_VALUE = frozenset(
-    (
-        "-r",
-        "--requirement",
-        "-c",
-        "--constraint",
-        "-i",
-        "--index-url",
-        "--extra-index-url",
-        "-f",
-        "--find-links",
-        "-t",
-        "--target",
-        "--prefix",
-        "--root",
-        "--timeout",
-        "--default-timeout",
-        "--retries",
-        "--proxy",
-        "--trusted-host",
-        "--platform",
-        "--python-version",
-        "--progress-bar",
-        "--cache-dir",
-        "--no-binary",
-        "--only-binary",
-        "--implementation",
-        "--abi",
-        "--src",
-        "--log",
-        "--cert",
-        "--client-cert",
-        "--index",
-        "--default-index",
-        "--index-strategy",
-        "--python",
-        "-p",
-        "--global-option",
-        "--config-settings",
-        "-C",
-        "--upgrade-strategy",
-        "--exists-action",
-        "--report",
-        "--build-constraint",
-        "-b",
-        "--link-mode",
-        "--torch-backend",
-    )
-)
-INDEXES = {
-    "PIP_INDEX_URL": "--index-url",
-    "UV_INDEX_URL": "--index-url",
-    "UV_DEFAULT_INDEX": "--index-url",
-    "PIP_EXTRA_INDEX_URL": "--extra-index-url",
-    "UV_EXTRA_INDEX_URL": "--extra-index-url",
-    "UV_INDEX": "--extra-index-url",
-}
 _APT = re.compile(r"(?:.*/)?(apt|apt-get|aptitude|yum|dnf|microdnf|tdnf|zypper)")
+_CONDA = re.compile(r"(?:.*/)?(?:conda|mamba|micromamba)")
+_SHELL = re.compile(r"(?:.*/)?(?:ba|da|z|k|a)?sh")
 _PACKAGE = re.compile(r"([a-z0-9][a-z0-9+._-]*?)(?::[a-z0-9]+)?(?:=([0-9][A-Za-z0-9.+:~_*-]*))?")
 _RPM = re.compile(r"([A-Za-z0-9][A-Za-z0-9+._-]*?)(?:-([0-9][A-Za-z0-9.+:~_-]*?))?(?:\.(?:x86_64|aarch64|noarch))?")
-_MOST_COPIES = 100
 _SYSTEM_PYTHON = re.compile(r"python(3\.\d{1,2})(?:-(?:dev|venv|minimal|full|distutils))?")
-_CONDA = re.compile(r"(?:.*/)?(?:conda|mamba|micromamba)")
+_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)
+_BEFORE = frozenset({"sudo", "exec", "command", "time", "env", "nice", "nohup", "then", "do", "else", "if", "!", "{"})
+"""What may stand before the name of a command."""
+_RUNNERS = frozenset({"conda", "mamba", "micromamba", "poetry", "uv", "pdm", "pipenv"})
+"""``conda run -n NAME pip install …``."""
+_RUNNERS_VALUES = frozenset(
+    {"-n", "--name", "-p", "--prefix", "--cwd", "--with", "--python", "--directory", "--project"}
+)
+_DEEPEST = 3
+CONDITION = "a condition of the shell"
 
 
-@dataclass
-class Shell:
-    """What is known while a stage is gone through."""
-
-    made: Builder
-    target: Target
-    files: Files | None
-    context: str
-    """The directory of the Dockerfile, which stands for the build context."""
-    workdir: str = "/"
-    environment: dict[str, str] = field(default_factory=dict)
-    settings: dict[str, str] = field(default_factory=dict)
-    packages: list[SystemPackage] = field(default_factory=list)
-    conda: list[Stated] = field(default_factory=list)
-    copies: list[tuple[tuple[str, ...], str]] = field(default_factory=list)
-    """Sources and destination of each COPY."""
-    step: int = 0
-    locked: bool = False
-    """Whether a lock file is installed."""
-    loose: bool = False
-    """Whether something else is."""
-
-    def take(self, other: Shell) -> None:
-        """What another stage installed that this one copies."""
-        self.made.take(other.made.done())
-        self.step = max(self.step, other.step)
-        self.locked = self.locked or other.locked
-        self.loose = self.loose or other.loose
-
-    def find(self, path: str) -> str | None:
-        """The file of the build context that lies at ``path`` in the image; None when that cannot be told."""
-        if self.files is None:
-            return None
-        full = os.path.normpath(os.path.join(self.workdir, path))
-        base = os.path.basename(full)
-        candidates: list[str] = []
-        for sources, destination in reversed(self.copies[-_MOST_COPIES:]):
-            folder = os.path.normpath(destination)
-            for source in sources[:_MOST_COPIES]:
-                inside = source.lstrip("/")
-                if os.path.basename(inside) == base and full in (folder, os.path.join(folder, base)):
-                    candidates.append(inside)
-                elif full.startswith(folder.rstrip("/") + "/"):
-                    candidates.append(os.path.join(inside, full[len(folder.rstrip("/")) + 1 :]))
-        for name in candidates[:_MOST_COPIES]:
-            found = os.path.normpath(os.path.join(self.context, name))
-            inside_context = not os.path.relpath(found, self.context or ".").startswith("..")
-            if inside_context and os.path.isfile(found):
-                return found
-        return None
-
-
-def run(shell: Shell, command: list[Word]) -> None:
-    """Take note of what one command installs."""
-    words = _bare(shell, command)
-    texts = [word.text for word in words]
-    if len(texts) < 2:
+def run(shell: Shell, command: Command) -> None:
+    """Take note of what one command installs; of one that only some builds run, as of what is not settled."""
+    if command.sure:
+        _run(shell, list(command.words), 0)
         return
-    head = texts[0].rpartition("/")[2]
-    if _PYTHON.fullmatch(texts[0]) and texts[1] == "-m" and len(texts) > 3:
-        if texts[2] in ("pip", "uv"):
-            run(shell, words[2:])
-    elif _PIP.fullmatch(texts[0]):
-        _after_options(shell, words[1:])
-    elif head == "uv" and texts[1:3] == ["pip", "install"]:
-        _pip(shell, words[3:])
-    elif head == "uv" and texts[1] == "sync":
-        _lock(shell, "uv.lock", words)
-    elif head == "poetry" and "install" in texts[1:4]:
-        _lock(shell, "poetry.lock", words)
-    elif _APT.fullmatch(texts[0]):
+    inner = replace(shell, made=Builder(shell.made.file), packages=[], conda=[])
+    _run(inner, list(command.words), 0)
+    found = inner.made
+    for item in found.stated[:MAX_STATED]:
+        shell.made.undecided.append((item, CONDITION))
+    shell.made.undecided += found.undecided
+    shell.made.includes += found.includes
+    shell.made.skipped += found.skipped
+    names = [package.name for package in inner.packages] + [item.name for item in inner.conda]
+    for name in names:
+        shell.made.skip(command.words[0].line, name, f"it depends on {CONDITION}")
+    shell.step, shell.loose = inner.step, shell.loose or inner.loose or inner.locked
+
+
+def _run(shell: Shell, words: list[Word], depth: int) -> None:
+    words = _bare(shell, words)
+    if len(words) < 2 or depth > _DEEPEST:
+        return
+    inner = _inside(words)
+    if inner is not None:
+        _run(shell, inner, depth + 1)
+    elif _SHELL.fullmatch(words[0].text):
+        _script(shell, words[1:], depth)
+    else:
+        _install(shell, words)
+
+
+def _inside(words: list[Word]) -> list[Word] | None:
+    """The command that another one runs: ``python3 -m pip install …``, ``conda run -n NAME pip install …``."""
+    first, second = words[0].text, words[1].text
+    if _PYTHON.fullmatch(first) and second == "-m":
+        return words[2:] if words[2:] and words[2].text in ("pip", "uv") else []
+    if first.rpartition("/")[2] in _RUNNERS and second == "run":
+        position = 2
+        while position < len(words) and words[position].text.startswith("-"):
+            position += 2 if words[position].text in _RUNNERS_VALUES else 1
+        return words[position:]
+    return None
+
+
+def _install(shell: Shell, words: list[Word]) -> None:
+    name, action = words[0].text, words[1].text
+    head = name.rpartition("/")[2]
+    if head == "cd" and words[1].known:
+        shell.directory = os.path.normpath(os.path.join(shell.directory, action))
+    elif _PIP.fullmatch(name) or head == "pip-sync":
+        _pip(shell, words if head == "pip-sync" else words[1:])
+    elif head in ("uv", "poetry"):
+        _project_tool(shell, head, words)
+    elif _APT.fullmatch(name):
         _system(shell, words[1:], "apt" if head.startswith("apt") else "rpm")
-    elif _CONDA.fullmatch(texts[0]):
-        _conda(shell, words[1:])
+    elif _CONDA.fullmatch(name):
+        from trtdoctor.requirements import conda_commands
+
+        conda_commands.take(shell, words[1:])
+
+
+def _project_tool(shell: Shell, head: str, words: list[Word]) -> None:
+    texts = [word.text for word in words]
+    if head == "uv" and texts[1] == "pip":
+        _pip(shell, words[2:])
+    elif texts[1] == "add":
+        pip_commands.install(shell, words[2:])
+    elif head == "uv" and texts[1] == "sync":
+        pip_commands.lock(shell, "uv.lock", words)
+    elif head == "poetry" and "install" in texts[1:4]:
+        pip_commands.lock(shell, "poetry.lock", words)
 
 
 def _bare(shell: Shell, words: list[Word]) -> list[Word]:
-    """A command without what stands before its name: ``sudo``, ``if``, ``NAME=value``."""
-    while words and (words[0].text in _WRAPPERS or _ASSIGNMENT.fullmatch(words[0].text)):
+    """A command without what stands before its name: ``sudo -H``, ``if``, ``NAME=value``."""
+    while words and (words[0].text in _BEFORE or _ASSIGNMENT.fullmatch(words[0].text)):
         name, _, value = words[0].text.partition("=")
-        if name in INDEXES:
-            note_index(shell.made, INDEXES[name], value, words[0].line)
+        if name in pip_commands.INDEXES:
+            note_index(shell.made, pip_commands.INDEXES[name], value, words[0].line)
+        options = words[0].text in ("sudo", "env", "nice", "time")
         words = words[1:]
+        while options and words and words[0].text.startswith("-"):
+            words = words[1:]
     return words
 
 
-def _after_options(shell: Shell, words: list[Word]) -> None:
-    """``pip --no-cache-dir install …``."""
-    for number, word in enumerate(words):
-        if word.text == "install":
-            _pip(shell, words[number + 1 :])
-            return
+def _script(shell: Shell, words: list[Word], depth: int) -> None:
+    """``bash -c 'pip install …'``."""
+    for number, word in enumerate(words[:-1]):
         if not word.text.startswith("-"):
+            return
+        if word.text.endswith("c") and not word.text.startswith("--"):
+            script = words[number + 1]
+            for command in commands(script.text, script.line, shell.environment) if script.known else ():
+                if command.sure:
+                    _run(shell, list(command.words), depth + 1)
             return
 
 
 def _pip(shell: Shell, words: list[Word]) -> None:
-    """``pip install …``: requirements, options with their values, files and projects."""
-    shell.step += 1
-    made = shell.made
-    before = len(made.stated), len(made.undecided)
-    upgrade, position = False, 0
-    while position < len(words) and not words[position].text.startswith((">", "2>", "<")):
-        word = words[position]
-        position += 1
+    """``pip --no-cache-dir install …``."""
+    for number, word in enumerate(words):
+        following = words[number + 1 :]
+        if word.text == "install":
+            pip_commands.install(shell, following)
+        elif word.text in ("sync", "pip-sync"):
+            pip_commands.sync(shell, following)
+        elif word.text == "uninstall":
+            pip_commands.uninstall(shell, following)
         if not word.text.startswith("-"):
-            _one(shell, word)
-            continue
-        name, equals, value = word.text.partition("=")
-        if not equals and name in _WITH_VALUE and position < len(words):
-            word, value = words[position], words[position].text
-            position += 1
-        elif name[:2] in ("-r", "-c", "-i", "-f") and len(name) > 2:
-            name, value = name[:2], word.text[2:]
-        upgrade = upgrade or name in ("-U", "--upgrade", "--force-reinstall")
-        if name in ("-r", "--requirement", "-c", "--constraint"):
-            _file(shell, value, word, constraint=name in ("-c", "--constraint"))
-        else:
-            note_index(made, name, value, word.line)
-    for number in range(before[0], len(made.stated)):
-        made.stated[number] = replace(made.stated[number], step=shell.step, upgrade=upgrade)
-    shell.loose = shell.loose or before != (len(made.stated), len(made.undecided))
-
-
-def _one(shell: Shell, word: Word) -> None:
-    """A requirement, or a project (also the one after ``-e``, which is no option with a value here)."""
-    made = shell.made
-    if not word.known:
-        made.skip(word.line, word.text or "a variable", "it depends on what only the build knows")
-    elif _is_project(word.text):
-        _project(shell, word)
-    else:
-        item = requirement(word.text, made.at(word.line))
-        if item is None:
-            made.skip(word.line, word.text, "no name or version can be told by it")
-        else:
-            made.add(item, applies(item.marker, shell.target))
-
-
-def _file(shell: Shell, name: str, word: Word, *, constraint: bool) -> None:
-    path = shell.find(name) if word.known else None
-    if path is None:
-        shell.made.skip(word.line, name, "the file is not found beside the Dockerfile")
-    else:
-        _include(shell, path, word.line, constraint=constraint)
-
-
-def _include(shell: Shell, path: str, line: int, *, constraint: bool) -> None:
-    inner = Builder(os.path.join(os.path.dirname(path), "-"))
-    include(inner, os.path.basename(path), line, shell.target, shell.files, constraint=constraint)
-    for item in inner.skipped:
-        shell.made.skipped.append(
-            replace(item, where=shell.made.at(line)) if item.where.startswith(inner.file) else item
-        )
-    inner.skipped = []
-    shell.made.take(inner.done())
-
-
-def _is_project(text: str) -> bool:
-    bare = text.partition("[")[0]
-    return bare in (".", "..") or (bare.startswith(("./", "/", "../")) and not bare.endswith((".whl", ".gz", ".zip")))
-
-
-def _project(shell: Shell, word: Word) -> None:
-    """``pip install .``: the dependencies of the project's pyproject.toml, with the extras in brackets."""
-    folder, _, extras = word.text.partition("[")
-    path = shell.find(os.path.join(folder, "pyproject.toml")) if word.known else None
-    if path is None or shell.files is None:
-        shell.made.skip(word.line, word.text, "the project is not found beside the Dockerfile")
-        return
-    from trtdoctor.requirements import pyproject
-
-    names = tuple(name.strip() for name in extras.rstrip("]").split(",") if name.strip())
-    try:
-        found = pyproject.parse(shell.files.text(path), path, replace(shell.target, extras=names))
-    except FileError as error:
-        shell.made.skip(word.line, word.text, clean(str(error), 200))
-        return
-    shell.made.take(found)
-    shell.made.includes.append(clean(path, 300))
-
-
-def _lock(shell: Shell, name: str, words: list[Word]) -> None:
-    """``uv sync`` and ``poetry install``: the lock file, with the extras and groups that are asked for."""
-    path = shell.find(name)
-    if path is None or shell.files is None:
-        shell.made.skip(
-            words[0].line, " ".join(word.text for word in words[:4]), f"{name} is not beside the Dockerfile"
-        )
-        return
-    from trtdoctor.requirements import locks
-
-    texts = [word.text for word in words]
-    extras = _values(texts, ("--extra", "-E", "--extras"))
-    groups = _values(texts, ("--group", "--with", "--only-group"))
-    try:
-        found = locks.parse(shell.files.text(path), path, replace(shell.target, extras=extras, groups=groups))
-    except FileError as error:
-        shell.made.skip(words[0].line, name, clean(str(error), 200))
-        return
-    shell.step += 1
-    before = len(shell.made.stated)
-    shell.made.take(found)
-    for number in range(before, len(shell.made.stated)):
-        shell.made.stated[number] = replace(shell.made.stated[number], step=shell.step, upgrade=True)
-    shell.made.includes.append(clean(path, 300))
-    shell.locked = True
-
-
-def _values(texts: list[str], names: tuple[str, ...]) -> tuple[str, ...]:
-    found: list[str] = []
-    for number, text in enumerate(texts):
-        name, equals, value = text.partition("=")
-        if name in names:
-            chosen = value if equals else texts[number + 1] if number + 1 < len(texts) else ""
-            found += [part.strip() for part in re.split(r"[,\s]+", chosen) if part.strip()]
-    return tuple(found)
+            return
 
 
 def _system(shell: Shell, words: list[Word], manager: str) -> None:
@@ -319,46 +166,3 @@ def _system(shell: Shell, words: list[Word], manager: str) -> None:
         python = _SYSTEM_PYTHON.fullmatch(match[1])
         if python is not None:
             shell.made.facts.update(python=python[1], python_at=where)
-
-
-def _conda(shell: Shell, words: list[Word]) -> None:
-    texts = [word.text for word in words]
-    if "install" not in texts and "create" not in texts and "update" not in texts:
-        return
-    from trtdoctor.requirements import conda
-
-    skip_next = False
-    for number, word in enumerate(words):
-        if skip_next or word.text in ("install", "create", "update", "env"):
-            skip_next = False
-            continue
-        if word.text in ("-f", "--file") and number + 1 < len(words):
-            _conda_file(shell, words[number + 1])
-        if word.text in ("-c", "--channel", "-n", "--name", "-p", "--prefix", "-f", "--file"):
-            skip_next = True
-        elif not word.text.startswith("-") and word.known:
-            item = conda.package(word.text, shell.made.at(word.line))
-            if item is not None:
-                shell.conda.append(item)
-                version = known_part(item.specifier) if item.name == "python" else None
-                if version is not None:
-                    shell.made.facts.update(python=version, python_at=item.where)
-
-
-def _conda_file(shell: Shell, word: Word) -> None:
-    path = shell.find(word.text) if word.known else None
-    if path is None or shell.files is None:
-        shell.made.skip(word.line, word.text, "the file is not found beside the Dockerfile")
-        return
-    from trtdoctor.requirements import conda
-
-    try:
-        found: Requirements = conda.parse(shell.files.text(path), path, shell.target, shell.files)
-    except FileError as error:
-        shell.made.skip(word.line, word.text, clean(str(error), 200))
-        return
-    shell.made.take(found)
-    shell.made.includes.append(clean(path, 300))
-    shell.conda += found.conda
-    if found.python is not None and found.python_at is not None:
-        shell.made.facts.update(python=found.python, python_at=found.python_at)

@@ -12,7 +12,7 @@ from typing import Any
 
 from trtdoctor.record import record
 from trtdoctor.requirements import toml
-from trtdoctor.requirements.specifiers import of_caret
+from trtdoctor.requirements.specifiers import as_marker, of_caret
 from trtdoctor.requirements.stated import MAX_STATED, Builder, Requirements, Stated, normalise
 from trtdoctor.requirements.target import Target, applies
 from trtdoctor.text import clean
@@ -253,13 +253,6 @@ def _poetry_marker(package: _Package, mine: list[str], groups: set[str], target:
         holds = applies(markers if isinstance(markers, str) else None, target, target.extras)
     pythons = package.data.get("python-versions")
     allowed = of_caret(pythons) if isinstance(pythons, str) else None
-    if allowed and target.python is not None:
-        marker = " and ".join(f"python_version {_operator(clause)}" for clause in allowed.split(",") if clause)
-        if applies(marker, target) is False:
-            return False
+    if allowed and target.python is not None and applies(as_marker(allowed), target) is False:
+        return False
     return holds
-
-
-def _operator(clause: str) -> str:
-    sign = clause[: len(clause) - len(clause.lstrip("=<>!~"))]
-    return f"{sign} '{clause[len(sign) :].strip()}'"

@@ -6,22 +6,27 @@ otherwise. ``build-system.requires`` is for building, not for running.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from trtdoctor.record import record
 from trtdoctor.requirements import toml
+from trtdoctor.requirements.files import FileError
 from trtdoctor.requirements.requirements_txt import note_index, requirement
-from trtdoctor.requirements.specifiers import of_caret
+from trtdoctor.requirements.specifiers import as_marker, of_caret
 from trtdoctor.requirements.stated import Builder, Requirements, Stated, normalise
 from trtdoctor.requirements.target import Target, applies
 from trtdoctor.text import clean
 
 _MOST_INCLUDES = 50
+_TABLES = frozenset({"project", "dependency-groups", "tool"})
 
 
 def parse(text: str, file: str, target: Target) -> Requirements:
     """What a pyproject.toml states. Raises :class:`~trtdoctor.requirements.files.FileError` when it is no TOML."""
     document = toml.parse(text, file)
+    if os.path.basename(file) != "pyproject.toml" and not _TABLES & document.keys():
+        raise FileError(f"{file}: of no format that is read: it has none of the tables of a pyproject.toml")
     reading = _Reading(Builder(file), toml.Lines(text), target)
     project = _table(document, "project")
     requires = project.get("requires-python")
@@ -143,7 +148,7 @@ def _poetry_entry(reading: _Reading, name: str, entry: Any, line: int, kind: _Ki
     markers = details.get("markers")
     parts = [f"({markers})"] if isinstance(markers, str) else []
     if isinstance(details.get("python"), str) and (allowed := of_caret(details["python"])):
-        parts += [f"python_version {_spaced(clause)}" for clause in allowed.split(",") if clause]
+        parts.append(as_marker(allowed))
     optional = details.get("optional") is True
     item = Stated(
         normalise(name),
@@ -153,8 +158,3 @@ def _poetry_entry(reading: _Reading, name: str, entry: Any, line: int, kind: _Ki
         source=source,
     )
     _take(reading, item, kind or (("extra", name) if optional else None))
-
-
-def _spaced(clause: str) -> str:
-    operator = clause[: len(clause) - len(clause.lstrip("=<>!~"))]
-    return f"{operator} '{clause[len(operator) :].strip()}'"

@@ -80,8 +80,8 @@ class _Branches:
 
     def __init__(self) -> None:
         self._depth = 0
-        self._open = False
-        """Whether what follows up to the end of the list hangs on a test or on a failure."""
+        self._hangs_on = ""
+        """``test`` or ``failure``: what decides up to the end of the list whether it is run."""
         self._test = False
 
     def enter(self, words: list[Word]) -> bool:
@@ -89,18 +89,20 @@ class _Branches:
         head = words[0].text
         if head in ("fi", "esac"):
             self._depth = max(0, self._depth - 1)
-        sure = not self._depth and not self._open
+        sure = not self._depth and not self._hangs_on
         if head in ("if", "case"):
             self._depth += 1
         self._test = head in _TESTS
         return sure
 
     def behind(self, sign: str) -> None:
-        """Take note of what separates a command from the next one: ``||``, ``&&``, ``;``, the end of a line, …"""
-        if sign == "||" or (sign == "&&" and self._test):
-            self._open = True
-        elif sign[:1] in ("\n", ";"):
-            self._open = False
+        """Take note of what separates a command from the next one: ``||``, ``&&``, ``;``, the end of a line."""
+        if sign == "&&" and (self._test or self._hangs_on == "test"):
+            self._hangs_on = "test"
+        elif sign == "||":
+            self._hangs_on = "failure"
+        elif sign == "&&" or sign[:1] in ("\n", ";"):
+            self._hangs_on = ""
 
 
 def _word(text: str, position: int, line: int, variables: Mapping[str, str]) -> tuple[Word, int, int]:

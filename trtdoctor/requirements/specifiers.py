@@ -132,3 +132,13 @@ def of_conda(text: str) -> str | None:
         else:
             clauses.append(f"{sign}{number}")
     return ",".join(clauses)
+
+
+def as_marker(specifier: str) -> str:
+    """A specifier of the Python's version as a marker: of ``>=3.9,<3.13`` one with ``and`` between its clauses."""
+    return " and ".join(f"python_version {_spaced(clause)}" for clause in specifier.split(",") if clause)
+
+
+def _spaced(clause: str) -> str:
+    operator = clause[: len(clause) - len(clause.lstrip("=<>!~"))]
+    return f"{operator} '{clause[len(operator) :].strip()}'"

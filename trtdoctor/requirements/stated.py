@@ -88,7 +88,7 @@ class Requirements:
     flavour_hint: str | None = None
     """CUDA of PyTorch's wheels by the address of an extra package index, ``cu124``."""
     other_index: str | None = None
-    """``FILE:LINE`` of an option that puts another package index in place of the usual one."""
+    """``FILE:LINE`` of an option that names another package index than the usual one (PyTorch's are told apart)."""
     base: Base | None = None
     packages: tuple[SystemPackage, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
@@ -97,6 +97,8 @@ class Requirements:
     """Conda packages."""
     includes: tuple[str, ...] = ()
     """Further files that were read for it."""
+    format: str = ""
+    """One of ``FORMATS``: what the file was read as."""
 
 
 @dataclass

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from trtdoctor.findings import FoundFact, Remedy, Severity
-from trtdoctor.matrix import Fact, cudnn, tensorrt
+from trtdoctor.matrix import Fact, containers, cudnn, tensorrt
 from trtdoctor.matrix import wheels as index
 from trtdoctor.rules.base import Context, Problem, rule
 from trtdoctor.rules.releases import (
@@ -92,11 +92,12 @@ def other_major(context: Context) -> Iterable[Problem]:
 def _brought_along(context: Context) -> Iterable[Problem]:
     """Requirements on a TensorRT whose wheels ask for cuDNN without a version, and none on cuDNN: the newest comes."""
     named = context.stack.distributions
+    held = _cudnn_of_image(context)
     if not context.snapshot.partial or "torch" in named or "tensorflow" in named:
         return  # frameworks hold cuDNN at a version of their own
     for item, wanted, facts in required(context):
         flavours = {flavour for _, flavour in candidates(context, item)}
-        if item.origin != "pip" or len(flavours) != 1:
+        if item.origin != "pip" or len(flavours) != 1 or held in {version.major for version in wanted}:
             continue
         name = f"nvidia-cudnn-{flavours.pop()}"
         stated = named.get(name)
@@ -112,6 +113,14 @@ def _brought_along(context: Context) -> Iterable[Problem]:
             sources=(*facts, replace(found[1].get("versions"), value=found[0])),
             remedy=_install(context, item, wanted),
         )
+
+
+def _cudnn_of_image(context: Context) -> int | None:
+    """The major of the cuDNN that the base image has, where the loader finds it."""
+    image = context.snapshot.container.image if context.snapshot.container else None
+    row = containers.find(context.matrix, image) if image else None
+    version = Version.maybe(row.text("cudnn")) if row is not None else None
+    return version.major if version else None
 
 
 @rule(

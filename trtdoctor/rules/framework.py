@@ -72,7 +72,8 @@ def tensorflow_tensorrt(context: Context) -> Iterable[Problem]:
     runtimes = [item for item in context.stack.builders if item.version]
     if found is None or not runtimes or len(runtimes) != len(context.stack.builders):
         return
-    meant = is_meant(context, "tensorflow")
+    # Requirements that name both do not say that TensorFlow is to use TensorRT: many export to ONNX.
+    meant = context.wants("tensorflow") or (is_meant(context, "tensorflow") and not context.snapshot.partial)
     facts = tuple(row.get("tf_trt") for row in found.rows)
     if all(fact.value is False for fact in facts):
         severity = Severity.WARNING if context.wants("tensorflow") else Severity.INFO

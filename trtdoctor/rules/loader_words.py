@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from trtdoctor.findings import FoundFact
 from trtdoctor.rules.base import MAX_TITLE, Context
 from trtdoctor.rules.loaded_files import base, folder, version_of
@@ -79,11 +77,6 @@ def short_place(path: str | None, width: int = 36) -> str:
 def spoken(component: str | None) -> str:
     """A component in a sentence."""
     return SPOKEN.get(component or "", component or "the library")
-
-
-def first_of(items: Iterable[str | None]) -> str | None:
-    """The first that is there."""
-    return next((item for item in items if item), None)
 
 
 def with_place(text: str, path: str) -> str:

@@ -53,6 +53,10 @@ def onnxruntime_cuda(context: Context) -> Iterable[Problem]:
     if wanted in present:
         return
     elsewhere = seen is None and _other_builds(found.rows, present)
+    if elsewhere and found.dist.other_index:
+        why = f"{found.dist.other_index} names another package index, which may have another build of it"
+        context.unknown("onnxruntime", "the CUDA that it is built for", why, "look into the package that is installed")
+        return
     surely = not elsewhere and not found.dist.stated_at  # what no file names may be there all the same
     there = joined([f"CUDA {major}" for major in sorted(present)])
     yield Problem(

@@ -228,8 +228,9 @@ def _stated_placeholder(context: Context, dist: Distribution, spec: Distribution
     found = wheel_index.newest(context.matrix, dist.name, dist.specifier or "")
     version = dist.version if exact else found[0] if found else None
     row = wheel_index.of(context.matrix, dist.name, exact) if exact else found[1] if found else None
-    if row is not None and wheel_index.kind(row) != "placeholder":
-        yield _old_name(dist)  # a version that had content
+    old = row is None and exact is not None and not _is_newer(context, dist)  # not on this index; it had content
+    if (row is not None and wheel_index.kind(row) != "placeholder") or (old and dist.name == "nvidia-tensorrt"):
+        yield _old_name(dist)
         return
     is_tensorrt = spec.component == "tensorrt"
     others = [other for other, _ in tensorrt_distributions(context) if other is not dist]

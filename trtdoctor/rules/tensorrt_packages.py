@@ -9,6 +9,7 @@ from trtdoctor.findings import FoundFact, Remedy, Severity
 from trtdoctor.matrix import Fact, tensorrt
 from trtdoctor.matrix.distributions import DistributionSpec
 from trtdoctor.rules.base import MAX_TITLE, Context, Problem, rule
+from trtdoctor.rules.brought import flavour_of, parts_of
 from trtdoctor.rules.releases import (
     distribution_found,
     joined,
@@ -275,7 +276,9 @@ def packages_disagree(context: Context) -> Iterable[Problem]:
     for (product, flavour), parts in by_flavour.items():
         members = dict(parts)
         if "meta" not in members and product in metas and len([key for key in by_flavour if key[0] == product]) == 1:
-            members["meta"] = metas[product]
+            other = flavour_of(context, metas[product])
+            if other is None or other == flavour:  # else TRT104 speaks
+                members["meta"] = metas[product]
         versions = {kind: Version.maybe(dist.version) for kind, dist in members.items()}
         known = {kind: version for kind, version in versions.items() if version}
         if all(_same(first, second) for first in known.values() for second in known.values()):
@@ -391,13 +394,19 @@ def flavours_mixed(context: Context) -> Iterable[Problem]:
     Sources: package_index, tensorrt_wheels
     """
     modules: dict[str, dict[str, list[Distribution]]] = {}
+    products: dict[str, dict[str, list[Distribution]]] = {}
     for dist, spec in tensorrt_distributions(context):
-        if spec.flavour and spec.real != "placeholder":
-            for module in spec.imports:
-                modules.setdefault(module, {}).setdefault(spec.flavour, []).append(dist)
+        if spec.real == "placeholder":
+            continue
+        for part in parts_of(context, dist, spec):
+            for module in part.imports if part.flavour else ():
+                modules.setdefault(module, {}).setdefault(part.flavour or "", []).append(dist)
+            if part.flavour and dist.stated_at:
+                products.setdefault(part.product or "", {}).setdefault(part.flavour, []).append(dist)
     seen: dict[str, Distribution] = {}
     flavours: dict[str, None] = {}
-    for by_flavour in modules.values():
+    overwritten = any(len(by_flavour) > 1 for by_flavour in modules.values())
+    for by_flavour in (*modules.values(), *products.values()):
         if len(by_flavour) > 1:
             flavours.update(dict.fromkeys(by_flavour))
             seen.update({dist.name: dist for dists in by_flavour.values() for dist in dists})
@@ -406,7 +415,9 @@ def flavours_mixed(context: Context) -> Iterable[Problem]:
     yield Problem(
         Severity.WARNING,
         _shortened(f"TensorRT for {joined(sorted(flavours))} is in one Python: ", list(seen.values())),
-        breaks="They overwrite each other's files; which CUDA flavour and version is imported depends on the order.",
+        breaks="They overwrite each other's files; which CUDA flavour and version is imported depends on the order."
+        if overwritten
+        else "Bindings for one CUDA load libraries for another: the vendor makes no such set.",
         facts=tuple(distribution_found(dist) for dist in seen.values()),
         sources=tuple(_real_fact(context, name) for name in list(seen)[:2]),
         remedy=_one_flavour(context, seen, set(flavours)),
@@ -424,7 +435,7 @@ def _one_flavour(context: Context, seen: dict[str, Distribution], flavours: set[
     for product in products:
         head = "tensorrt" if product == "full" else f"tensorrt-{product}"
         of_kept = [
-            dist for name, dist in seen.items() if found[name].flavour == kept and found[name].product == product
+            dist for name, dist in seen.items() if flavour_of(context, dist) == kept and found[name].product == product
         ]
         version = next((version for version in (Version.maybe(dist.version) for dist in of_kept) if version), None)
         wanted = f"=={version}" if version else ""
