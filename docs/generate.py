@@ -263,10 +263,33 @@ def _schemas() -> Iterator[tuple[str, str]]:
     explain_schema["$defs"]["RulePage"]["properties"]["sections"] = texts
     schemas["explain"] = explain_schema
     schemas |= {"diff": diff_schema, "config": config_schema}
+    schemas |= _engine_schemas(definitions["Remedy"])
     for name, schema in schemas.items():
         text = json.dumps(schema, indent=1) + "\n"
         yield f"trtdoctor/schemas/{name}.schema.json", text
         yield f"docs/schemas/{name}.schema.json", text
+
+
+def _engine_schemas(remedy: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    from trtdoctor import engine_report
+    from trtdoctor.engine import sidecar
+
+    engine_schema = _schema_of(
+        engine_report.EngineReport, engine_report.SCHEMA, "Files of engines, and who can load them"
+    )
+    file_schema = engine_schema["$defs"]["EngineFile"]
+    flat = engine_schema["$defs"].pop("Engine")["properties"]  # its fields stand beside the others
+    del file_schema["properties"]["engine"]
+    file_schema["properties"] = {**flat, **file_schema["properties"]}
+    file_schema["required"] = [*flat, *(key for key in file_schema["required"] if key != "engine")]
+    engine_schema["$defs"]["Remedy"] = remedy
+    stamp_schema = _schema_of(sidecar.Stamp, sidecar.SCHEMA, "What a sidecar says of an engine")
+    properties = stamp_schema["properties"]
+    properties["engine"] = {"type": "object", "additionalProperties": {"type": ["string", "boolean"]}}
+    properties["engine"]["description"] = properties.pop("says")["description"]
+    properties["built_with"] |= {"type": "object", "additionalProperties": {"type": "string"}}
+    stamp_schema["required"][stamp_schema["required"].index("says")] = "engine"
+    return {"engine": engine_schema, "engine-stamp": stamp_schema}
 
 
 def _schema_of(kind: type, name: str, title: str) -> dict[str, Any]:
@@ -305,7 +328,7 @@ def _type(annotation: str, module: Any, definitions: dict[str, Any]) -> dict[str
         return {"type": simple[annotation]}
     if annotation.startswith("dict[") or annotation == "Any":
         return {}
-    if annotation == "tuple[tuple[str, str], ...]":
+    if annotation.startswith("tuple[tuple["):
         return {}
     match = re.fullmatch(r"tuple\[(\w+), \.\.\.\]", annotation)
     if match:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -17,21 +18,22 @@ from typing import Any
 import pytest
 
 from benchmarks.incidents import CASES
-from tests.images import Image
+from tests.engine.files import old_plan
+from tests.images import AS_OF, Image
 from tests.probes.test_ldcache import built
+from trtdoctor.engine.look import look
 from trtdoctor.findings import Report, Severity
+from trtdoctor.judge import judge
+from trtdoctor.matrix import load
 from trtdoctor.yamlfile import parse
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "incidents-files.md"
-_ENGINE = "only the engine file decides: engine files are looked at by issue 7"
 _WINDOWS = (
     "a Windows machine: DLLs are judged from recorded snapshots (tests/rules/test_loader.py), not looked for here"
 )
 NOT_REBUILT = {
-    "trt-2195-safe-header": _ENGINE,
-    "fastmot-127-foreign-trt-files": _ENGINE,
-    "trt-2105-jetson-docker-engine": _ENGINE,
-    "trt-2544-pip-vs-triton-2210": _ENGINE,
+    "fastmot-127-foreign-trt-files": "which TensorRT 7 it was that reads number 96 and not 97 is not told, and nobody "
+    "noted the numbers of each",
     "trt-1035-3070-nvrtc": _WINDOWS,
     "trt-1693-import-order-win": _WINDOWS,
     "ort-14730-114-needs-trt85": f"{_WINDOWS}; and both TensorRT releases have one DLL name",
@@ -421,6 +423,39 @@ def driver_of_windows(root: Path, mended: bool = False) -> Report:
     image.text("/etc/ld.so.cache", built([("libcuda.so.1", "/usr/lib/wsl/lib/libcuda.so.1")], new=True))
     torch_with_cudnn(image)
     return image.report({"LD_LIBRARY_PATH": "/usr/lib/wsl/lib"} if mended else None, "python", "run")
+
+
+# -- engines -----------------------------------------------------------------------------------------------------------
+
+
+def with_engine(image: Image, content: bytes, **choices: Any) -> Report:
+    """What the rules say of an image and of an engine that lies in it."""
+    image.text("/models/model.engine", content)
+    engine = look(load(), str(image.root / "models/model.engine"))
+    snapshot = replace(image.snapshot(None, **choices), engines=(engine,))
+    return judge(snapshot, load(), as_of=AS_OF, goal=("run",))
+
+
+@rebuilds("trt-2195-safe-header", "ENG110")
+def plan_of_seven_under_eight(root: Path, mended: bool = False) -> Report:
+    image = Image(root, glibc="2.31", version="20.04", python="3.8")
+    image.tensorrt("8.4.2")
+    return with_engine(image, old_plan(None, 213 if mended else 96))
+
+
+@rebuilds("trt-2105-jetson-docker-engine", "ENG110")
+def plan_from_before_in_a_container(root: Path, mended: bool = False) -> Report:
+    image = jetson(root, "32 (release), REVISION: 7.1", glibc="2.27", version="18.04", python="3.6")
+    image.tensorrt("8.2.1")
+    return with_engine(image, old_plan(None, 205 if mended else 43), python=None)
+
+
+@rebuilds("trt-2544-pip-vs-triton-2210", "ENG110")
+def plan_of_the_early_access(root: Path, mended: bool = False) -> Report:
+    image = Image(root, python="3.10")
+    image.bindings("8.5.1.7")
+    image.tensorrt("8.5.1", image.site + "/tensorrt")
+    return with_engine(image, old_plan(None, 232 if mended else 237))
 
 
 # -- the tests ---------------------------------------------------------------------------------------------------------

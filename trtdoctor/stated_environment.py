@@ -38,6 +38,7 @@ _CUDA = re.compile(r"(?:cuda|cuda-toolkit|cuda-runtime|cuda-libraries|cuda-cudar
 _CUDA_SUFFIX = re.compile(r"[+.]cuda(\d{1,2})\.\d+")
 _SYSTEM_PYTHON = frozenset({"python3", "python3-pip", "python3-dev", "python3-venv", "python3-full"})
 _MOST_SKIPPED = 3
+_LONGEST_SPECIFIER = 1000
 
 
 @record
@@ -162,7 +163,8 @@ def _together(first: Stated, second: Stated, conflicts: list[str]) -> Stated:
         conflicts.append(f"{first.name}: {first.where} pins {one}, {second.where} pins {other}")
         return replace(first, specifier="", source="conflict")
     where = second.where if other is not None and one is None and not second.constraint else first.where
-    return replace(first, specifier=joined([first.specifier, second.specifier]), where=where)
+    specifier = joined([first.specifier, second.specifier])
+    return replace(first, specifier=specifier if len(specifier) < _LONGEST_SPECIFIER else "", where=where)
 
 
 def _distribution(entry: Stated, flavour: str | None, other_index: str | None) -> Distribution:

@@ -15,7 +15,7 @@ from tests.canary.running import CHILD, STAGES, Life, environment, little, live
 from tests.test_environments import built
 from trtdoctor.canary import child_model as network
 from trtdoctor.canary import child_onnx as onnx
-from trtdoctor.canary import header
+from trtdoctor.engine import header
 from trtdoctor.matrix import Matrix
 
 SOURCES = sorted(CHILD.parent.glob("child*.py"))

@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trtdoctor.canary import answer, header
+from trtdoctor.canary import answer
 from trtdoctor.canary.choice import Choice, choose, untold
 from trtdoctor.canary.guard import Guard, Limits
 from trtdoctor.canary.run import Options, Outcome, run
+from trtdoctor.engine import header
 from trtdoctor.matrix import Matrix
 from trtdoctor.snapshot import Distribution, Interpreter, Snapshot
 from trtdoctor.stack import Stack

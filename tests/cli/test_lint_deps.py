@@ -135,6 +135,27 @@ def test_the_open_names_of_two_flavours_are_told_without_versions(tmp_path: Path
     assert "tensorrt-cu13 >=10" in found["TRT104"]["title"]
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("tensorrt-cu12==10.9.0.34", "tensorrt-cu13-libs==10.14.1.48"),  # -cu12 brings -cu12-libs
+        ("tensorrt==10.9.0.34", "tensorrt-cu13-libs==10.14.1.48"),  # 10.9 brings -cu12
+        ("tensorrt==10.15.1.29", "tensorrt-cu12==10.15.1.29"),  # and 10.15 -cu13
+        ("tensorrt-lean-cu12==10.9.0.34", "tensorrt-lean-cu13-libs==10.15.1.29"),
+        ("tensorrt-cu12-bindings==10.15.1.29", "tensorrt-cu13-libs==10.15.1.29"),
+    ],
+)
+def test_what_a_named_package_brings_along_has_a_flavour_too(tmp_path: Path, first: str, second: str) -> None:
+    found = requirements(tmp_path, f"{first}\n{second}\n")
+    assert set(places(found["TRT104"])) == {"requirements.txt:1", "requirements.txt:2"}
+    assert "TRT103" not in found  # one cause, one finding
+
+
+def test_the_packages_of_one_flavour_go_together(tmp_path: Path) -> None:
+    together = "tensorrt==10.9.0.34\ntensorrt-cu12==10.9.0.34\ntensorrt_cu12_libs==10.9.0.34\n"
+    assert not requirements(tmp_path, together + "tensorrt-cu12-bindings==10.9.0.34\ntensorrt-lean==10.9.0.34\n")
+
+
 def test_placeholders(tmp_path: Path) -> None:
     found = requirements(tmp_path, "nvidia-tensorrt\n")
     assert (found["PYT103"]["severity"], places(found["PYT103"])) == ("error", ["requirements.txt:1"])
@@ -142,6 +163,8 @@ def test_placeholders(tmp_path: Path) -> None:
     assert [step["kind"] for step in found["PYT103"]["fix"]] == ["edit", "edit"]
     assert requirements(tmp_path, "nvidia-tensorrt==99.0.0\n")["PYT103"]["severity"] == "error"
     assert requirements(tmp_path, "nvidia-tensorrt==8.4.1.5\n")["PYT103"]["severity"] == "info"
+    elsewhere = requirements(tmp_path, "nvidia-tensorrt==8.4.3.1\n")  # was on another index, with libraries
+    assert elsewhere["PYT103"]["severity"] == "info"
     beside = requirements(tmp_path, "nvidia-tensorrt\ntensorrt==10.9.0.34\n")
     assert beside["PYT103"]["severity"] == "warning"
     fails = requirements(tmp_path, "tensorrt==10.9.0.34\nnvidia-cublas-cu13\n")
@@ -192,6 +215,26 @@ def test_onnxruntime_beside_another_tensorrt(tmp_path: Path) -> None:
     assert "FWK101" not in requirements(tmp_path, "tensorrt==10.9.0.34\nonnxruntime-gpu==1.22.0\n")
 
 
+def test_onnxruntime_of_an_index_for_another_cuda(tmp_path: Path) -> None:
+    text = "FROM nvidia/cuda:12.1.1-cudnn8-runtime-ubuntu22.04\nRUN pip install onnxruntime-gpu==1.18.1{}\n"
+    assert dockerfile(tmp_path, text.format(""))["FWK102"]["severity"] == "warning"
+    other = text.format(" --extra-index-url https://feed.example/onnxruntime-cuda-12/simple/")
+    assert "FWK102" not in dockerfile(tmp_path, other)
+    said = " ".join(lint(tmp_path, {"Dockerfile": other}).out.split())
+    assert "Dockerfile:2 names another package index" in said
+    torch = text.format(" --extra-index-url https://m.example/whl/cu121")
+    assert "FWK102" in dockerfile(tmp_path, torch)  # that index has no onnxruntime
+
+
+def test_tensorflow_holds_cudnn_and_is_not_taken_to_use_tensorrt(tmp_path: Path) -> None:
+    assert "DNN102" in requirements(tmp_path, "tensorrt==8.6.1\n")
+    assert "DNN102" not in requirements(tmp_path, "tensorflow[and-cuda]==2.15.1\ntensorrt==8.6.1\n")
+    found = requirements(tmp_path, "tensorflow==2.15.0\ntensorrt-cu12==10.9.0.34\n")
+    assert found["FWK501"]["severity"] == "info"
+    asked = requirements(tmp_path, "tensorflow==2.15.0\ntensorrt-cu12==10.9.0.34\n", "--goal", "tensorflow")
+    assert asked["FWK501"]["severity"] == "warning"
+
+
 def test_torch_tensorrt_pins(tmp_path: Path) -> None:
     found = requirements(tmp_path, "torch==2.9.1\ntorch-tensorrt==2.8.0\n")
     assert set(places(found["FWK301"])) == {"requirements.txt:1", "requirements.txt:2"}
@@ -224,6 +267,31 @@ def test_a_base_image_with_another_cuda(tmp_path: Path) -> None:
     assert set(places(dockerfile(tmp_path, apt)["CUD101"])) == {"Dockerfile:1", "Dockerfile:2"}
 
 
+def test_the_cudnn_of_an_image_serves_a_wheel_that_brings_another(tmp_path: Path) -> None:
+    text = "FROM {}\nRUN pip install tensorrt==8.6.1\n"
+    assert "DNN102" not in dockerfile(tmp_path, text.format("nvcr.io/nvidia/tensorrt:23.10-py3"))
+    assert "DNN102" in dockerfile(tmp_path, text.format("ubuntu:22.04"))
+
+
+def test_the_image_of_an_architecture(tmp_path: Path) -> None:
+    text = (
+        "ARG TARGETARCH\nFROM nvcr.io/nvidia/tensorrt:24.08-py3 AS base-amd64\nFROM ubuntu:22.04 AS base-arm64\n"
+        "FROM base-${TARGETARCH}\nRUN pip install tensorrt-cu12==10.9.0.34\n"
+    )
+    assert "CTR403" in dockerfile(tmp_path, text)
+    assert "CTR403" not in dockerfile(tmp_path, text, "--platform", "linux-aarch64")
+
+
+def test_what_a_condition_decides_is_told_and_not_judged(tmp_path: Path) -> None:
+    text = (
+        'FROM ubuntu:22.04\nARG CUDA\nRUN if [ "$CUDA" = 13 ]; then pip install tensorrt-cu13==10.15.1.29; \\\n'
+        "    else pip install tensorrt-cu12==10.15.1.29; fi\n"
+    )
+    assert not dockerfile(tmp_path, text)
+    said = " ".join(lint(tmp_path, {"Dockerfile": text}).out.split())
+    assert "Dockerfile:4 depends on: a condition of the shell" in said
+
+
 def test_onnxruntime_on_an_image_of_another_cuda(tmp_path: Path) -> None:
     text = "FROM nvidia/cuda:{}-cudnn-runtime-ubuntu22.04\nRUN pip install onnxruntime-gpu==1.22.0\n"
     assert places(dockerfile(tmp_path, text.format("13.0.1"))["FWK102"]) == ["Dockerfile:2", "Dockerfile:1"]
@@ -241,7 +309,7 @@ def test_the_glibc_of_an_image_without_wheels(tmp_path: Path) -> None:
     text = "FROM {}\nRUN pip3.10 install tensorrt-cu12==10.9.0.34\n"
     found = dockerfile(tmp_path, text.format("centos:7"))
     assert found["PYT102"]["severity"] == "error"
-    assert "Dockerfile:2" in places(found["PYT102"])
+    assert places(found["PYT102"]) == ["Dockerfile:1", "Dockerfile:2"]
     assert "PYT102" not in dockerfile(tmp_path, text.format("rockylinux:8"))
     musl = dockerfile(tmp_path, text.format("python:3.10-alpine"))
     assert musl["PYT104"]["severity"] == "error"
@@ -353,6 +421,31 @@ def test_gpu_and_driver_are_judged_when_they_are_named(tmp_path: Path) -> None:
     plain = lint(tmp_path, {"requirements.txt": "tensorrt-cu12==10.7.0\n"})
     assert plain.code == 0
     assert "\ndriver" not in plain.out
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("Dockerfile2", "FROM ubuntu:22.04\nRUN pip install nvidia-tensorrt\n", 2),
+        ("Dockerfile.gpu", "FROM ubuntu:22.04\nRUN pip install nvidia-tensorrt\n", 2),
+        ("gpu.Dockerfile", "FROM ubuntu:22.04\nRUN pip install nvidia-tensorrt\n", 2),
+        ("docker/serving", "# syntax=x\n\nARG A=1\nFROM ubuntu:22.04\nRUN pip install nvidia-tensorrt\n", 5),
+        ("docker-gpu.txt", "from ubuntu:22.04\nrun pip install nvidia-tensorrt\n", 2),
+        ("requirements-dev.txt", "numpy\nnvidia-tensorrt\n", 2),
+        ("requirements/gpu.txt", "nvidia-tensorrt\n", 1),
+        ("requirements.in", "nvidia-tensorrt\n", 1),
+        ("requirements.lock", "# by rye\nnvidia-tensorrt\n", 2),
+        ("environment-gpu.yaml", "dependencies:\n  - pip:\n    - nvidia-tensorrt\n", 3),
+    ],
+)
+def test_files_under_other_names(tmp_path: Path, name: str, text: str, line: int) -> None:
+    assert places(findings(tmp_path, {name: text})["PYT103"]) == [f"{Path(name).name}:{line}"]
+
+
+@pytest.mark.parametrize("name", ["pylock.toml", "pixi.toml"])
+def test_toml_of_another_kind_is_not_called_fine(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text('lock-version = "1.0"\n[[packages]]\nname = "nvidia-tensorrt"\n')
+    assert "of no format that is read" in complains(run("lint-deps", str(tmp_path / name)))
 
 
 # -- what every command promises --------------------------------------------------------------------------------------

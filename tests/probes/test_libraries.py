@@ -119,6 +119,22 @@ def test_a_wheel_tells_version_and_flavour_of_its_libraries(tmp_path: Path) -> N
     }
 
 
+def test_a_library_of_another_pythons_wheel_on_the_search_path_has_its_version(tmp_path: Path) -> None:
+    other = "/other/lib/python3.11/site-packages"
+    content = so("libcudnn.so.9")
+    found = probe(
+        tmp_path,
+        {
+            f"{other}/nvidia/cudnn/lib/libcudnn.so.9": content,
+            f"{other}/nvidia_cudnn_cu12-9.5.1.17.dist-info/METADATA": "Name: nvidia-cudnn-cu12\nVersion: 9.5.1.17\n",
+            f"{other}/nvidia_cudnn_cu12-9.5.1.17.dist-info/RECORD": record(("nvidia/cudnn/lib/libcudnn.so.9", content)),
+        },
+        {"LD_LIBRARY_PATH": f"{other}/nvidia/cudnn/lib"},
+    )
+    copy = only(found)
+    assert (copy.version, copy.owner) == ("9.5.1.17", "nvidia-cudnn-cu12 9.5.1.17")
+
+
 def test_the_version_of_a_framework_is_not_that_of_the_libraries_in_it(tmp_path: Path) -> None:
     inside = so("libcudnn.so.8")
     found = probe(

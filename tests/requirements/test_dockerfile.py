@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,24 @@ def test_conda_in_an_image(tmp_path: Path) -> None:
         "cuda-version": "==12.4.*",
     }
     assert found.python == "3.9"
+
+
+@pytest.mark.parametrize("opening", ["cat <<< hello", "echo $((1<<SHIFT))", "cat <<NEVER_ENDS", "a<<b"])
+def test_what_only_looks_like_a_heredoc_swallows_nothing(opening: str) -> None:
+    found = parse(f"FROM x\nRUN {opening}\nRUN pip install tensorrt==8.6.1\n", "D", TARGET)
+    assert pip(found) == {"tensorrt": ("==8.6.1", "D:3")}
+
+
+@pytest.mark.parametrize("line", ["ENV A=$A$A\n", "ARG A=$A$A\n", "ENV A $A$A\n"])
+def test_a_variable_that_doubles_itself_is_not_followed(line: str) -> None:
+    first = f"{line[:3]} A=abcdefgh\n"
+    text = f"FROM x\n{first}{line * 60}RUN pip install $A $A tensorrt==8.6.1\n"
+    tracemalloc.start()
+    found = parse(text, "D", TARGET)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert pip(found) == {"tensorrt": ("==8.6.1", "D:63")}
+    assert peak < 10_000_000
 
 
 @pytest.mark.parametrize("text", ["", "RUN pip install tensorrt\n", "# only a comment\n"])

@@ -152,3 +152,11 @@ def test_tables_of_any_shape_are_taken(table: dict[str, object]) -> None:
         *(item.where for item, _ in found.optional),
     ]
     assert all(1 <= int(where.rpartition(":")[2]) <= lines for where in places)
+
+
+def test_groups_that_include_each_other_many_times_are_read_once() -> None:
+    includes = ", ".join(['{ include-group = "g%d" }'] * 50)
+    groups = "".join(f"g{number} = [{includes % ((number + 1,) * 50)}]\n" for number in range(8))
+    text = f'[dependency-groups]\n{groups}g8 = ["tensorrt==10.9.0.34"]\n'
+    found = parse(text, "pyproject.toml", Target(groups=("g0",)))
+    assert [item.name for item in found.stated] == ["tensorrt"]

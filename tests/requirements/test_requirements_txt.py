@@ -59,7 +59,7 @@ def test_a_real_file_gives_names_specifiers_and_exact_lines() -> None:
         "nvidia-cudnn-cu12": "path",
     }
     assert found.flavour_hint == "cu124"
-    assert found.other_index is None
+    assert found.other_index == "serving/requirements.txt:2"  # PyTorch's is none of those
     assert [int(item.where.rpartition(":")[2]) for item in found.skipped] == [16, 17, 18]
     hashed = [item.name for item in found.stated if item.hashed]
     assert hashed == ["onnxruntime-gpu"]

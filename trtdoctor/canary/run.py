@@ -12,10 +12,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from trtdoctor.canary import header
 from trtdoctor.canary.answer import Answer, number_of, output_lines, read, text_of, texts_of
 from trtdoctor.canary.choice import Choice
 from trtdoctor.canary.guard import Ended, Guard, Limits
+from trtdoctor.engine import header
 from trtdoctor.matrix import Matrix, failures
 from trtdoctor.record import record
 from trtdoctor.snapshot import Canary, CanaryStage, LogLine
@@ -67,6 +67,9 @@ class Outcome:
     """Why it was not."""
     python: str | None = None
     """Version of the interpreter, by its own word."""
+    gpu: str | None = None
+    """The GPU that it ran on, by CUDA's word; None when there was none."""
+    compute_capability: str | None = None
 
 
 def run(
@@ -119,7 +122,15 @@ def run(
     not_written = text_of(answer.facts, "not_written")
     if options.save is not None and not_written:
         refused.append(f"not written, for the temporary directory: {not_written}")
-    return Outcome(canary, libraries, saved[0] if saved else None, refused[0] if refused else None, python)
+    return Outcome(
+        canary,
+        libraries,
+        saved[0] if saved else None,
+        refused[0] if refused else None,
+        python,
+        text_of(answer.facts, "gpu"),
+        text_of(answer.facts, "compute_capability"),
+    )
 
 
 def _request(choice: Choice, options: Options, plan: str, answer: int) -> dict[str, Any]:

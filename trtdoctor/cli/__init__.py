@@ -14,6 +14,7 @@ COMMANDS = {
     "snapshot": ("trtdoctor.cli.snapshot", "Write down every fact about this machine, to be judged anywhere."),
     "libs": ("trtdoctor.cli.libs", "Who gets which NVIDIA library, and by which step of the loader's search."),
     "canary": ("trtdoctor.cli.canary", "Really build a small engine, run it, and compare its result."),
+    "engine": ("trtdoctor.cli.engine", "Look into files of engines: what they are, and who can load them."),
     "explain": ("trtdoctor.cli.explain", "Say what an error text, a log, an error number or a rule's code means."),
     "lint-deps": ("trtdoctor.cli.lint_deps", "Judge dependency files and Dockerfiles before anything is installed."),
     "diff": ("trtdoctor.cli.diff", "Say what changed since a recorded good state, and what it means."),

@@ -192,6 +192,10 @@ def _nothing_to_say(canary: Canary) -> bool:
 def _saved(outcome: Outcome, options: Options) -> None:
     if outcome.not_saved:
         raise click.ClickException(f"{options.save}: {outcome.not_saved}")
+    if outcome.saved:
+        from trtdoctor.cli.canary_stamp import stamp
+
+        stamp(outcome.saved, outcome, options)
 
 
 def _made(

@@ -60,6 +60,7 @@ Examples:
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="State one fact, e.g. tensorrt=10.9 (repeatable)."
 )
+@click.option("--engine", "engine_files", multiple=True, metavar="FILE", help="Judge this engine too (repeatable).")
 @click.option("--matrix", "matrix_directory", metavar="DIR|packaged", help="Another compatibility matrix.")
 @click.option(
     "--overlay", "overlays", multiple=True, metavar="FILE", help="Lay a site's own rows over it (repeatable)."
@@ -92,6 +93,7 @@ def command(
     snapshot_file: str | None,
     declared_file: str | None,
     settings: tuple[str, ...],
+    engine_files: tuple[str, ...],
     matrix_directory: str | None,
     overlays: tuple[str, ...],
     format_: str,
@@ -123,6 +125,10 @@ def command(
     words = goal_of(config, matrix)
     good = read_snapshot(baseline) if baseline else None
     snapshot = _snapshot(matrix, python, root, observe, snapshot_file, declared_file, settings)
+    if engine_files:
+        from trtdoctor.cli.engine_files import with_engines
+
+        snapshot = with_engines(snapshot, matrix, engine_files)
     words = () if snapshot.wants and not given.get("goal") else words  # it says itself what it is for
     mode = config.one("canary") or "auto"
     if live and root == "/" and mode != "never":

@@ -113,7 +113,9 @@ def _serialization(matrix: Matrix, row: Row, first: bytes) -> int | None:
     inner, start, size = (row.get(key).value for key in ("inner_at", "serialization_at", "serialization_bytes"))
     if start is None or len(first) < start + size or not _as_known(row, first):
         return None
-    plain = [str(other.text("magic")) for other in matrix.rows("engines", "headers") if other.get("inner_at").value == 0]
+    plain = [
+        str(other.text("magic")) for other in matrix.rows("engines", "headers") if other.get("inner_at").value == 0
+    ]
     if not first[inner:].startswith(tuple(magic.encode("ascii") for magic in plain)):
         return None
     found = int.from_bytes(first[start : start + size], "little")

@@ -113,7 +113,7 @@ def _plan(matrix: Matrix, found: PlanHeader, first: bytes, size: int) -> Identif
 
 
 def _can_be_a_length(stated: int) -> bool:
-    """Whether a number where a length likely stands can be one of a file, to the size of the largest plans there are."""
+    """Whether a number where a length likely stands can be the size of a file."""
     return header.BYTES <= stated < 1 << 42
 
 

@@ -30,18 +30,14 @@ def look(matrix: Matrix, path: str, *, verify: bool = True) -> Engine:
     """
     shown = clean(os.path.abspath(path))
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0))
-    except (OSError, ValueError):
-        return Engine(path=shown, kind="unreadable")
-    with os.fdopen(handle, "rb", buffering=0) as stream:
-        try:
+        with open(path, "rb", buffering=0, opener=sidecar.at_once) as stream:
             found = os.fstat(stream.fileno())
             if not stat.S_ISREG(found.st_mode):
                 return Engine(path=shown, kind="unreadable")
             first = stream.read(BYTES)
             identified, wrapper = _unwrapped(matrix, stream.fileno(), first, found.st_size)
-        except OSError:
-            return Engine(path=shown, kind="unreadable")
+    except (OSError, ValueError):
+        return Engine(path=shown, kind="unreadable")
     engine = engine_of(identified, found.st_size, wrapper)
     engine = replace(engine, path=shown, modified=_day(found.st_mtime))
     return _with_sidecar(engine, path, verify)
@@ -82,10 +78,9 @@ def _unwrapped(matrix: Matrix, handle: int, first: bytes, size: int) -> tuple[Id
         return identify(matrix, first, size), None
     behind = first[end:] if len(first) == size else os.pread(handle, BYTES, end)
     found = identify(matrix, behind, size - end)
-    return (found, "ultralytics") if found.kind == PLAN or found.kind == "archive" else (
-        identify(matrix, first, size),
-        None,
-    )
+    if found.kind in (PLAN, "archive"):
+        return found, "ultralytics"
+    return identify(matrix, first, size), None
 
 
 def digest(path: str, seconds: float = DIGEST_SECONDS) -> str | None:
@@ -95,8 +90,7 @@ def digest(path: str, seconds: float = DIGEST_SECONDS) -> str | None:
     made = hashlib.sha256()
     until = time.monotonic() + seconds
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0))
-        with os.fdopen(handle, "rb", buffering=0) as stream:
+        with open(path, "rb", buffering=0, opener=sidecar.at_once) as stream:
             if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                 return None
             while chunk := stream.read(_CHUNK):

@@ -63,11 +63,20 @@ def _files(directory: str, refused: list[str]) -> Iterator[str]:
             continue
         below = []
         for entry in listed:
-            try:
-                if entry.is_dir(follow_symlinks=False):
-                    below.append(entry.path)
-                elif entry.is_file(follow_symlinks=False) and not entry.name.endswith(ENDING):
-                    yield entry.path
-            except OSError:
+            kind = _kind(entry)
+            if kind == "directory":
+                below.append(entry.path)
+            elif kind == "file" and not entry.name.endswith(ENDING):
+                yield entry.path
+            elif kind is None:
                 refused.append(entry.path)
         waiting.extend(reversed(below))
+
+
+def _kind(entry: os.DirEntry[str]) -> str | None:
+    try:
+        if entry.is_dir(follow_symlinks=False):
+            return "directory"
+        return "file" if entry.is_file(follow_symlinks=False) else "other"
+    except OSError:
+        return None

@@ -73,11 +73,15 @@ def place_of(path: str) -> str:
     return path + ENDING
 
 
+def at_once(path: str, flags: int) -> int:
+    """Open a file without waiting for what is at the other end of a pipe (an opener for ``open``)."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def read(place: str) -> Stamp | None:
     """The stamp in a sidecar; None when it is none, whatever it is instead."""
     try:
-        handle = os.open(place, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0))
-        with os.fdopen(handle, "rb") as stream:
+        with open(place, "rb", opener=at_once) as stream:
             if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                 return None
             content = stream.read(MAX_BYTES + 1)
@@ -95,7 +99,7 @@ def _stamp(document: Any) -> Stamp | None:
         return None
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < 1 << 62:
         return None
-    fields = tuple((name, value) for name in FIELDS if (value := _field(name, says.get(name))) is not None)
+    fields = tuple((name, value) for name in FIELDS if (value := checked(name, says.get(name))) is not None)
     told, built_with = document.get("told"), document.get("built_with")
     names = tuple(name for name in FIELDS if name in told) if isinstance(told, list) else ()
     words = built_with.items() if isinstance(built_with, dict) else ()
@@ -103,7 +107,7 @@ def _stamp(document: Any) -> Stamp | None:
     return Stamp(digest, size, fields, names, _text(document.get("written")), _text(document.get("program")), with_what)
 
 
-def _field(name: str, value: Any) -> str | bool | None:
+def checked(name: str, value: Any) -> str | bool | None:
     """A value as it may stand in a stamp; None for one that is none."""
     if name in _FLAGS:
         return value if isinstance(value, bool) else None

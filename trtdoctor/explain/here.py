@@ -12,7 +12,7 @@ from trtdoctor.matrix import Matrix, failures
 from trtdoctor.rules import RULES
 from trtdoctor.rules.releases import label
 from trtdoctor.snapshot import Snapshot
-from trtdoctor.stack import ABSENT, UNKNOWN, Stack
+from trtdoctor.stack import ABSENT, KNOWN, UNKNOWN, Stack
 from trtdoctor.versions import Answer, Version
 
 _MOST = 4
@@ -52,7 +52,9 @@ class Facts:
             need for rule in RULES if rule.code in codes for need in rule.needs if self.stack.state(need) == UNKNOWN
         }
         for item in self.report.unknowns:
-            if item.component in lacking or item.component in components:
+            # Known, yet not well enough for a rule; or not known, and a rule of this family would need it.
+            vague = item.component in components and self.stack.state(item.component) == KNOWN
+            if vague or item.component in lacking:
                 yield f"{item.needed}: {item.how_to_tell}"
 
     # -- facts in sentences --------------------------------------------------------------------------------------------

@@ -5,22 +5,22 @@ from __future__ import annotations
 import re
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]{0,40}[ -/]{0,8}[@-~]|\][^\x07\x1b]{0,400}(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_CLOCK = r"\d{1,2}:\d{2}:\d{2}(?:[.,]\d{1,9})?"
 _FORMS = (
-    r"\[?\d{1,4}[-/]\d{1,2}[-/]\d{1,4}[-T ]{1,2}\d{1,2}:\d{2}:\d{2}"
-    r"(?:[.,]\d{1,9})?(?:Z|[+-]\d{2}:?\d{2})?(?: [AP]M)?\]?",
-            r"\[\d{1,2}:\d{2}:\d{2}(?:[.,]\d{1,9})?\]",
-            r"\[(?:TRT|TensorRT|TensorRT-LLM|TRT-LLM|Torch-TensorRT|torch_tensorrt|RANK \d{1,5})\]",
-            r"\[(?:[EWIVFD]|(?i:error|warning|info|verbose|fatal|debug|critical|internal_error))\]",
-            r"(?i:error|warning|info|verbose|fatal|debug|critical|internal_error|warn)(?::[\w.]{1,60})?:(?=\s)",
-            r"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)(?::[\w.]{1,60}):",
-            r"[EWIVF]\d{4} \d{2}:\d{2}:\d{2}\.\d{1,9} {1,8}\d{1,9} [\w./-]{1,120}:\d{1,6}\]",
-            r"\[[EWIVF]:onnxruntime:[^\]]{0,200}\]",
-            r"(?:stdout|stderr) [FP](?=\s)",
-            r"#\d{1,4} (?:\d{1,6}\.\d{1,6})(?=\s)",
-            r"[\w.-]{1,60} {1,40}\|(?=\s)",
-            r"\d{1,2}:(?=\s)",
-            r"\[[\w./-]{1,80}::\w{1,80}::\d{1,6}\]",
-            r"(?:WARN|ERROR|INFO) TRT:",
+    rf"\[?\d{{1,4}}[-/]\d{{1,2}}[-/]\d{{1,4}}[-T ]{{1,2}}{_CLOCK}(?:Z|[+-]\d{{2}}:?\d{{2}})?(?: [AP]M)?\]?",
+    rf"\[{_CLOCK}\]",
+    r"\[(?:TRT|TensorRT|TensorRT-LLM|TRT-LLM|Torch-TensorRT|torch_tensorrt|RANK \d{1,5})\](?: -(?=\s))?",
+    r"\[(?:[EWIVFD]|(?i:error|warning|info|verbose|fatal|debug|critical|internal_error))\]",
+    r"(?i:error|warning|info|verbose|fatal|debug|critical|internal_error|warn)(?::[\w.]{1,60})?:(?=\s)",
+    r"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)(?::[\w.]{1,60}):",
+    r"[EWIVF]\d{4} \d{2}:\d{2}:\d{2}\.\d{1,9} {1,8}\d{1,9} [\w./-]{1,120}:\d{1,6}\]",
+    r"\[[EWIVF]:onnxruntime:[^\]]{0,200}\]",
+    r"(?:stdout|stderr) [FP](?=\s)",
+    r"#\d{1,4} (?:\d{1,6}\.\d{1,6})(?=\s)",
+    r"[\w.-]{1,60} {1,40}\|(?=\s)",
+    r"\d{1,2}:(?=\s)",
+    r"\[[\w./-]{1,80}::\w{1,80}::\d{1,6}\]",
+    r"(?:WARN|ERROR|INFO) TRT:",
 )
 _PREFIX = re.compile("|".join(_FORMS))
 _MOST = 8

@@ -19,7 +19,9 @@ from trtdoctor.text import clean
 CHUNK = 1 << 18
 """Bytes that are looked through at once: few enough to stay in the processor's cache."""
 LONGEST = failures.LONGEST_LINE
-"""Bytes of a line before and behind a fixed text that are looked at."""
+"""Bytes of a line that are looked at."""
+_BEFORE = LONGEST // 2
+"""So many of them may stand before the fixed text that was found."""
 MOST_VALUES = 40
 """Named groups of one family that are kept."""
 _LONG_LINE = 1 << 16
@@ -145,10 +147,11 @@ class _Scanner:
         for sign in signs:
             place = block.find(sign)
             while place >= 0:
-                start = max(block.rfind(b"\n", max(0, place - LONGEST), place) + 1, place - LONGEST, 0)
+                start = max(block.rfind(b"\n", max(0, place - _BEFORE), place) + 1, place - _BEFORE, 0)
                 start = max(start, block.rfind(b"\r", start, place) + 1)
-                end = block.find(b"\n", place + (sign != b"\n"), place + LONGEST)
-                end = min(place + LONGEST, len(block)) if end < 0 else end
+                most = min(start + LONGEST, len(block))
+                end = block.find(b"\n", place + (sign != b"\n"), most)
+                end = most if end < 0 else end
                 found.add((start, end))
                 place = block.find(sign, max(end, place + len(sign)))
         return found

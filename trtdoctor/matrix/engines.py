@@ -142,3 +142,54 @@ def _covers(row: Row, built_on: str, runs_on: str) -> bool:
 def _may_have(row: Row, release: Version | None) -> bool:
     first = Version.maybe(row.get("first").value)
     return release is None or first is None or release.at_least(first) is not Answer.NO
+
+
+def accepts_serialization(matrix: Matrix, number: int, runtime: Version) -> Judgement:
+    """Whether ``runtime`` reads plans of this serialization version.
+
+    Words: ``same`` (its plans have that number), ``other`` (its plans have another), ``other-major`` (only releases of
+    other majors are known to have that number), ``unknown``.
+    """
+    rows = list(matrix.rows("engines", "serializations"))
+    own = [row for row in rows if _written_by(row, runtime)]
+    if any(_number_of(row) == number for row in own):
+        return Judgement(Answer.YES, f"plans of {runtime} have serialization version {number}", (_why(own[0]),), "same")
+    if own:
+        reason = f"plans of TensorRT {runtime} have serialization version {_number_of(own[0])}, this one has {number}"
+        return Judgement(Answer.NO, reason, (rule(matrix, "serialization-version"), _why(own[0])), "other")
+    same = [row for row in rows if _number_of(row) == number]
+    releases = [str(item) for row in same for item in row.get("releases").value]
+    if releases and all(Version.parse(item).major != runtime.major for item in releases):
+        reason = f"serialization version {number} is known of TensorRT {', '.join(releases)}"
+        return Judgement(Answer.NO, reason, (rule(matrix, "serialization-version"), _why(same[0])), "other-major")
+    return Judgement(Answer.UNKNOWN, f"nobody has noted which releases have serialization version {number}", ())
+
+
+def _number_of(row: Row) -> int:
+    stated = row.get("number").value
+    return int(stated if stated is not None else row.key)
+
+
+def _written_by(row: Row, release: Version) -> bool:
+    """Whether a release is surely one of those that the row names to the third number."""
+    named = [Version.parse(str(item)) for item in row.get("releases").value]
+    return any(len(item.parts) >= 2 and release.parts[: len(item.parts)] == item.parts for item in named)
+
+
+def _why(row: Row) -> Fact:
+    return row.get("releases")
+
+
+def built_for(matrix: Matrix, targets: tuple[str, ...], others: bool | None, runs_on: str) -> Judgement:
+    """Whether an engine of TensorRT for RTX runs on a compute capability.
+
+    ``targets`` are those that it was built for, ``others``: whether also for some that have no name. Words: ``named``,
+    ``left-out``, ``unknown``.
+    """
+    fact = rule(matrix, "rtx-compute-capabilities")
+    if runs_on in targets:
+        return Judgement(Answer.YES, f"it was built for compute capability {runs_on}", (fact,), "named")
+    known = {row.key for row in matrix.rows("engines", "header_capabilities")}
+    if runs_on in known or others is False:
+        return Judgement(Answer.NO, f"it was built for {', '.join(targets) or 'others'}", (fact,), "left-out")
+    return Judgement(Answer.UNKNOWN, "it was built for others too, which have no name", (), "unknown")

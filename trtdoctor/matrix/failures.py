@@ -79,14 +79,38 @@ def first(matrix: Matrix, line: str) -> Match | None:
 
 
 def _matches(matrix: Matrix, line: str) -> Iterator[Match]:
-    for family in families(matrix):
-        for pattern, needles in zip(family.patterns, family.needles, strict=True):
-            if needles and not any(text in line for text in needles):
-                continue
-            hit = pattern.search(line)
-            if hit:
-                yield Match(family, line, {key: value for key, value in hit.groupdict().items() if value})
-                break
+    told: Family | None = None
+    for family, pattern in _candidates(matrix, line):
+        if family is told:
+            continue
+        hit = pattern.search(line)
+        if hit:
+            told = family
+            yield Match(family, line, {key: value for key, value in hit.groupdict().items() if value})
+
+
+def _candidates(matrix: Matrix, line: str) -> Iterator[tuple[Family, re.Pattern[str]]]:
+    """The patterns whose fixed texts a line holds, in the order of the catalogue."""
+    every, places_of, always = matrix.remember("failures by needle", lambda: _by_needle(families(matrix)))
+    places = set(always)
+    for text, numbers in places_of:
+        if text in line:
+            places.update(numbers)
+    return (every[number] for number in sorted(places))
+
+
+_Index = tuple[list[tuple[Family, re.Pattern[str]]], list[tuple[str, list[int]]], list[int]]
+
+
+def _by_needle(known: tuple[Family, ...]) -> _Index:
+    """Every pattern; where those stand that need a text; those that need none."""
+    every = [(family, pattern) for family in known for pattern in family.patterns]
+    needed = [texts for family in known for texts in family.needles]
+    places_of: dict[str, list[int]] = {}
+    for number, texts in enumerate(needed):
+        for text in texts:
+            places_of.setdefault(text, []).append(number)
+    return every, list(places_of.items()), [number for number, texts in enumerate(needed) if not texts]
 
 
 def _family(row: Row) -> Family:

@@ -40,6 +40,8 @@ _CACHE_BYTES = 32 * 1024 * 1024
 _CONDA_BYTES = 8 * 1024 * 1024
 _MOST_FILES = 4000
 _WHEEL_FOLDERS = re.compile(r"(?:tensorrt.*|.+\.libs)", re.IGNORECASE)
+_SITE = re.compile(r"(/.*/(?:site|dist)-packages)/")
+"""Where a file lies that a wheel brought: on LD_LIBRARY_PATH there may be one of another Python's."""
 _WHEEL_INNER = ("torch/lib", "onnxruntime/capi")
 
 
@@ -220,7 +222,10 @@ class _Maker:
     def _claims(self, files: dict[str, _File]) -> dict[str, list[tuple[wheels.Installed, wheels.Listed]]]:
         """Real path to the distributions whose RECORD lists it."""
         found: dict[str, list[tuple[wheels.Installed, wheels.Listed]]] = {}
-        for item in wheels.installed(self.context):
+        own = wheels.installed(self.context)
+        sites = {real(self.context, site) for site in inspected(self.context).sites}
+        elsewhere = {match[1] for place in files if (match := _SITE.match(place)) and match[1] not in sites}
+        for item in (*own, *(item for site in sorted(elsewhere) for item in wheels.in_site(self.context, site))):
             site = real(self.context, item.site)
             for entry in item.listed or ():
                 path = entry.path

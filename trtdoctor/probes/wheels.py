@@ -92,22 +92,27 @@ def normalised(name: str) -> str:
 
 
 def _all(context: ProbeContext) -> tuple[tuple[Installed, ...], tuple[str, ...]]:
-    found: list[Installed] = []
     blocked: list[str] = []
-    for site in inspected(context).sites:
-        for entry in names(context, site, blocked):
-            stem, dot, kind = entry.rpartition(".")
-            if kind not in ("dist-info", "egg-info") or not dot or entry.startswith(("~", ".")):
-                continue
-            name, _, version = stem.partition("-")
-            known = context.distributions(normalised(name))
-            if known is None and "-" in version:  # a name with a dash of its own, from old tools
-                name, _, version = stem.rpartition("-")
-                known = context.distributions(normalised(name))
-            if known is not None:
-                version = re.sub(r"-py\d(?:\.\d+)?.*$", "", version) if kind == "egg-info" else version
-                found.append(_one(context, site, entry, known, version or None))
+    found = [item for site in inspected(context).sites for item in in_site(context, site, blocked)]
     return tuple(_compared(context, found)), tuple(blocked)
+
+
+def in_site(context: ProbeContext, site: str, unreadable: list[str] | None = None) -> list[Installed]:
+    """The relevant distributions of one package directory, also of a Python that is not the chosen one."""
+    found: list[Installed] = []
+    for entry in names(context, site, unreadable):
+        stem, dot, kind = entry.rpartition(".")
+        if kind not in ("dist-info", "egg-info") or not dot or entry.startswith(("~", ".")):
+            continue
+        name, _, version = stem.partition("-")
+        known = context.distributions(normalised(name))
+        if known is None and "-" in version:  # a name with a dash of its own, from old tools
+            name, _, version = stem.rpartition("-")
+            known = context.distributions(normalised(name))
+        if known is not None:
+            version = re.sub(r"-py\d(?:\.\d+)?.*$", "", version) if kind == "egg-info" else version
+            found.append(_one(context, site, entry, known, version or None))
+    return found
 
 
 def _compared(context: ProbeContext, found: list[Installed]) -> list[Installed]:

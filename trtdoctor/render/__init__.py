@@ -11,6 +11,7 @@ from trtdoctor.findings import Report
 
 if TYPE_CHECKING:
     from trtdoctor.canary.report import CanaryReport
+    from trtdoctor.engine_report import EngineReport
     from trtdoctor.explain import Explanation
     from trtdoctor.render.ci import About
     from trtdoctor.resolution import Libs
@@ -82,6 +83,17 @@ def render_explanation(
     from trtdoctor.render import explain_table
 
     return explain_table.render(found, verbose=verbose, color=color, address=address)
+
+
+def render_engines(report: EngineReport, kind: str, *, verbose: bool = False, color: bool = False) -> str:
+    """Files of engines in the format ``kind`` (``table`` or ``json``), with a final newline."""
+    if kind == "json":
+        from trtdoctor.text import as_json
+
+        return as_json(report.to_plain())
+    from trtdoctor.render import engine_table
+
+    return engine_table.render(report, verbose=verbose, color=color)
 
 
 def split_output(target: str, default: str, formats: Sequence[str]) -> tuple[str, str]:

@@ -84,7 +84,7 @@ def _stages(text: str, file: str, target: Target) -> list[_Stage]:
             bodies.append([])
         elif not found:
             if item.name == "ARG":
-                top.update(_assigned(item.text, top))
+                _assign(item.text, top, top)
         else:
             bodies[-1].append(item)
     return [replace(stage, body=tuple(body)) for stage, body in zip(found, bodies, strict=True)]
@@ -141,7 +141,7 @@ def _run(stages: list[_Stage], number: int, shell: Shell, seen: set[int]) -> Bas
     for item in stage.body:
         variables = ChainMap(shell.environment, arguments)
         if item.name == "ARG":
-            arguments.update(_assigned(item.text, variables, stage.globals))
+            _assign(item.text, variables, arguments, stage.globals)
         elif item.name == "ENV":
             _env(item, variables, shell)
         elif item.name == "WORKDIR":
@@ -154,23 +154,26 @@ def _run(stages: list[_Stage], number: int, shell: Shell, seen: set[int]) -> Bas
     return base
 
 
-def _assigned(
-    text: str, variables: MutableMapping[str, str], inherited: dict[str, str] | None = None
-) -> dict[str, str]:
-    """``ARG NAME=value``, several on a line; a bare name takes what stands before the first FROM."""
+def _assign(
+    text: str, variables: MutableMapping[str, str], into: dict[str, str], inherited: dict[str, str] | None = None
+) -> None:
+    """``ARG NAME=value``, several on a line; a bare name takes what stands before the first FROM.
+
+    What has a value that is not known is not known any more.
+    """
     flat = text.replace("\\\n", " ")[:_LONGEST_ASSIGNMENT]
-    found: dict[str, str] = {}
     for match in _ASSIGNMENT.finditer(flat):
-        value, known = substitute(match[2].strip("\"'"), ChainMap(found, variables))
+        value, known = substitute(match[2].strip("\"'"), variables)
         if known:
-            found[match[1]] = value
+            into[match[1]] = value
+        else:
+            into.pop(match[1], None)
     for word in flat.split():
         if word.isidentifier() and inherited and word in inherited:
-            found.setdefault(word, inherited[word])
-    return found
+            into.setdefault(word, inherited[word])
 
 
-def _env(item: Instruction, variables: MutableMapping[str, str], shell: Shell) -> None:
+def _env(item: Instruction, variables: ChainMap[str, str], shell: Shell) -> None:
     flat = item.text.replace("\\\n", " ").strip()[:_LONGEST_ASSIGNMENT]
     if _ASSIGNMENT.match(flat):
         pairs = [(match[1], match[2]) for match in _ASSIGNMENT.finditer(flat)]
@@ -182,7 +185,8 @@ def _env(item: Instruction, variables: MutableMapping[str, str], shell: Shell) -
         if known:
             shell.environment[name] = text
         else:
-            shell.environment.pop(name, None)
+            for known_before in variables.maps:
+                known_before.pop(name, None)
         if name in _SETTINGS:
             # What the image had before is not known: only what this file adds.
             parts = [part for part in value.strip("\"'").split(":") if known or "$" not in part]
@@ -223,8 +227,8 @@ def _run_instruction(item: Instruction, variables: MutableMapping[str, str], she
     for begun, body in item.heredocs:
         for command in commands(body, begun, variables):
             install_commands.run(shell, command)
-    if text.lstrip().startswith("["):
-        words = _json_words(text.replace("\\\n", " "))
+    words = _json_words(text.replace("\\\n", " ")) if text.lstrip().startswith("[") else []
+    if words:
         install_commands.run(shell, Command(tuple(Word(word, line) for word in words)))
     elif not item.heredocs:
         for command in commands(text, line, variables):
@@ -232,7 +236,7 @@ def _run_instruction(item: Instruction, variables: MutableMapping[str, str], she
 
 
 def _json_words(text: str) -> list[str]:
-    """The words of an instruction in its JSON form; none where it is not JSON."""
+    """The words of an instruction in its JSON form; none where it is not JSON: ``[ -z $A ] && …`` is a command."""
     try:
         return [str(word) for word in json.loads(text)]
     except (ValueError, RecursionError, TypeError):

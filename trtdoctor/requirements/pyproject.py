@@ -40,7 +40,7 @@ def parse(text: str, file: str, target: Target) -> Requirements:
         _list(reading, entries, limits, name, ("extra", name))
     groups = _table(document, "dependency-groups")
     for name in groups:
-        _group(reading, groups, name, name, 0)
+        _group(reading, groups, name, name, set())
     tool = _table(document, "tool")
     uv = _table(tool, "uv")
     _list(reading, uv.get("dev-dependencies"), reading.lines.section("tool.uv"), "dev-dependencies", ("group", "dev"))
@@ -100,14 +100,15 @@ def _list(reading: _Reading, entries: Any, limits: tuple[int, int], key: str, ki
             _take(reading, item, kind)
 
 
-def _group(reading: _Reading, groups: dict[str, Any], name: str, asked: str, depth: int) -> None:
-    """A dependency group and those that it includes (PEP 735)."""
+def _group(reading: _Reading, groups: dict[str, Any], name: str, asked: str, seen: set[str]) -> None:
+    """A dependency group and those that it includes (PEP 735), each once."""
+    seen.add(name)
     entries = groups.get(name)
     _list(reading, entries, reading.lines.section("dependency-groups"), name, ("group", asked))
-    for entry in entries[:_MOST_INCLUDES] if isinstance(entries, list) and depth < 5 else ():
+    for entry in entries[:_MOST_INCLUDES] if isinstance(entries, list) and len(seen) < _MOST_INCLUDES else ():
         other = entry.get("include-group") if isinstance(entry, dict) else None
-        if isinstance(other, str) and other in groups and other != name:
-            _group(reading, groups, other, asked, depth + 1)
+        if isinstance(other, str) and other in groups and other not in seen:
+            _group(reading, groups, other, asked, seen)
 
 
 def _indexes(reading: _Reading, entries: Any) -> None:

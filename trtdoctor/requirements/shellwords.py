@@ -13,6 +13,8 @@ from trtdoctor.record import record
 
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-+])([^{}]*))?\}|([A-Za-z_][A-Za-z0-9_]*))")
 _ENDS = ";|&\n()"
+_LEADS = frozenset({"then", "else", "elif", "do", "{", "!"})
+"""Words of control structures that may stand before a command."""
 _TESTS = frozenset({"[", "[[", "test"})
 _MOST_WORDS = 20_000
 _LONGEST_VALUE = 4000
@@ -86,7 +88,8 @@ class _Branches:
 
     def enter(self, words: list[Word]) -> bool:
         """Take note of a command; whether it is surely run."""
-        head = words[0].text
+        texts = [word.text for word in words]
+        head = next((text for text in texts if text not in _LEADS), texts[0])
         if head in ("fi", "esac"):
             self._depth = max(0, self._depth - 1)
         sure = not self._depth and not self._hangs_on

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from trtdoctor.findings import FoundFact, Remedy, Severity
-from trtdoctor.matrix import Fact, engines, gpus, tensorrt
+from trtdoctor.findings import FoundFact, Severity
+from trtdoctor.matrix import Fact, engines, gpus
 from trtdoctor.matrix.judgement import Judgement
 from trtdoctor.rules.base import Context, Problem, rule
-from trtdoctor.rules.common import advice, alike, gpu_labels
+from trtdoctor.rules.common import alike, gpu_labels
+from trtdoctor.rules.engine_words import FULL, NAMES, RTX, found, plans, plans_of_tensorrt, product_of, rebuild, subject
 from trtdoctor.rules.releases import label, labels
 from trtdoctor.snapshot import Engine
 from trtdoctor.stack import GpuFact, Installation
 from trtdoctor.versions import Answer, Version
-
-_RTX, _FULL = "rtx", "full"
-_NAMES = {_RTX: "TensorRT for RTX", _FULL: "TensorRT"}
 
 
 @rule("ENG107", "engine-of-other-product", severity=Severity.ERROR, components=("engine", "tensorrt", "tensorrt-rtx"))
@@ -33,29 +31,23 @@ def engine_of_other_product(context: Context) -> Iterable[Problem]:
 
     Sources: oss_trtexec, rtx_measured
     """
-    for engine in context.snapshot.engines:
-        product = _product(context, engine)
-        here = {_RTX: context.stack.rtxs, _FULL: context.stack.tensorrts}
-        if product is None or here[product] or not (here[_RTX] or here[_FULL]):
+    for engine in plans(context):
+        product = product_of(context, engine)
+        here = {RTX: context.stack.rtxs, FULL: context.stack.tensorrts}
+        if product is None or here[product] or not (here[RTX] or here[FULL]):
             continue
-        other = _RTX if product == _FULL else _FULL
+        other = RTX if product == FULL else FULL
         yield Problem(
             Severity.ERROR,
-            f"The engine was built by {_NAMES[product]}; here is only {labels(list(here[other]))}",
+            f"{subject(engine)} was built by {NAMES[product]}; here is only {labels(list(here[other]))}",
             breaks="The runtime refuses the plan: its first bytes are those of another product.",
-            facts=(_found(engine), *(item.found() for item in here[other])),
+            facts=(found(engine), *(item.found() for item in here[other])),
             sources=(engines.rule(context.matrix, "products"),),
-            remedy=_rebuild(f"Build the engine again with {_NAMES[other]}, or install {_NAMES[product]}."),
+            remedy=rebuild(f"Build the engine again with {NAMES[other]}, or install {NAMES[product]}."),
         )
 
 
-@rule(
-    "ENG103",
-    "engine-needs-full-runtime",
-    severity=Severity.ERROR,
-    components=("engine", "tensorrt"),
-    silenced_by=("ENG107",),
-)
+@rule("ENG103", "engine-needs-full-runtime", severity=Severity.ERROR, components=("engine", "tensorrt"))
 def engine_needs_full_runtime(context: Context) -> Iterable[Problem]:
     """The engine is not version-compatible, and only a lean or dispatch runtime is here.
 
@@ -68,34 +60,27 @@ def engine_needs_full_runtime(context: Context) -> Iterable[Problem]:
 
     Sources: version_compat, trt_4790
     """
-    for engine, runtimes in _plans(context):
-        limits = [engines.wants_version_compatible(context.matrix, item.product) for item in runtimes]
-        facts = tuple(fact for fact in limits if fact is not None)
-        if len(facts) != len(runtimes) or engine.version_compatible:
+    for engine, runtimes in plans_of_tensorrt(context):
+        facts = _limits(context, engine, runtimes)
+        if not facts:
             continue
         surely = engine.version_compatible is False or _before_the_flag(context, engine)
         yield Problem(
             Severity.ERROR if surely else Severity.WARNING,
-            f"The engine is not version-compatible; {labels(runtimes)} runs no others"
+            f"{subject(engine)} is not version-compatible; {labels(runtimes)} runs no others"
             if surely
-            else f"Nobody said that the engine is version-compatible; {labels(runtimes)} runs no others",
+            else f"{subject(engine)} may not be version-compatible; {labels(runtimes)} runs no others",
             breaks="Deserializing gives None: Unexpected call to stub loadRunner.",
-            facts=(_found(engine), *(item.found() for item in runtimes)),
+            facts=(found(engine), *(item.found() for item in runtimes)),
             sources=facts,
-            remedy=_rebuild(
+            remedy=rebuild(
                 "Build the engine with BuilderFlag.VERSION_COMPATIBLE (trtexec --versionCompatible), "
                 "or install the full TensorRT."
             ),
         )
 
 
-@rule(
-    "ENG101",
-    "engine-of-other-release",
-    severity=Severity.ERROR,
-    components=("engine", "tensorrt"),
-    silenced_by=("ENG107", "ENG103"),
-)
+@rule("ENG101", "engine-of-other-release", severity=Severity.ERROR, components=("engine", "tensorrt"))
 def engine_of_other_release(context: Context) -> Iterable[Problem]:
     """The engine was built by another TensorRT release than the one that is to load it, and is not version-compatible.
 
@@ -110,9 +95,9 @@ def engine_of_other_release(context: Context) -> Iterable[Problem]:
 
     Sources: support_policy, version_compat
     """
-    for engine, runtimes in _plans(context):
+    for engine, runtimes in plans_of_tensorrt(context):
         built = Version.maybe(engine.tensorrt)
-        if built is None or engine.version_compatible:
+        if built is None or engine.version_compatible or _limits(context, engine, runtimes):
             continue
         judged = [(item, _loads(context, built, item, engine)) for item in runtimes]
         yield from _other_release(engine, built, judged)
@@ -137,23 +122,17 @@ def _other_release(engine: Engine, built: Version, judged: list[tuple[Installati
     surely = len(failed) == len(judged)
     yield Problem(
         Severity.ERROR if surely else Severity.WARNING,
-        f"The engine was built by TensorRT {built}; found is {labels(wrong)}",
+        f"{subject(engine)} was built by TensorRT {built}; found is {labels(wrong)}",
         breaks=f"Deserializing gives None: not compatible with this version of TensorRT, expecting library version "
         f"{wrong[0].version} got {built}.",
         detail=f"{why.reason[0].upper()}{why.reason[1:]}." + ("" if failed else " Whether this one is was not said."),
-        facts=(_found(engine), *(item.found() for item in wrong)),
+        facts=(found(engine), *(item.found() for item in wrong)),
         sources=why.facts,
-        remedy=_rebuild(f"Build the engine again with {label(wrong[0])}, and delete engines that were cached before."),
+        remedy=rebuild(f"Build the engine again with {label(wrong[0])}, and delete engines that were cached before."),
     )
 
 
-@rule(
-    "ENG102",
-    "version-compatible-engine-out-of-range",
-    severity=Severity.ERROR,
-    components=("engine", "tensorrt"),
-    silenced_by=("ENG107",),
-)
+@rule("ENG102", "version-compatible-engine-out-of-range", severity=Severity.ERROR, components=("engine", "tensorrt"))
 def engine_out_of_range(context: Context) -> Iterable[Problem]:
     """The engine is version-compatible, but not with the TensorRT release that is to load it.
 
@@ -166,7 +145,7 @@ def engine_out_of_range(context: Context) -> Iterable[Problem]:
 
     Sources: version_compat, sm_1141
     """
-    for engine, runtimes in _plans(context):
+    for engine, runtimes in plans_of_tensorrt(context):
         built = Version.maybe(engine.tensorrt)
         if built is None or not engine.version_compatible:
             continue
@@ -183,12 +162,12 @@ def engine_out_of_range(context: Context) -> Iterable[Problem]:
         why = next(judgement for item, judgement in judged if item is wrong[0])
         yield Problem(
             Severity.ERROR if len(failed) == len(judged) else Severity.WARNING,
-            f"The version-compatible engine of TensorRT {built} is not for {labels(wrong)}",
+            f"{subject(engine)}, version-compatible, of TensorRT {built}, is not for {labels(wrong)}",
             breaks="Deserializing gives None.",
             detail=f"{why.reason[0].upper()}{why.reason[1:]}.",
-            facts=(_found(engine), *(item.found() for item in wrong)),
+            facts=(found(engine), *(item.found() for item in wrong)),
             sources=why.facts,
-            remedy=_rebuild(f"Build the engine with {label(wrong[0])}, or run it on a newer release of its major."),
+            remedy=rebuild(f"Build the engine with {label(wrong[0])}, or run it on a newer release of its major."),
         )
 
 
@@ -205,21 +184,21 @@ def engine_of_other_system(context: Context) -> Iterable[Problem]:
     Sources: sm_1141, oss_headers
     """
     here = "linux" if context.snapshot.platform.wsl else context.snapshot.platform.system
-    for engine in context.snapshot.engines:
+    for engine in plans(context):
         built_for = _system(engine.system)
-        if here is None or built_for is None or built_for == here or _product(context, engine) == _RTX:
+        if here is None or built_for is None or built_for == here or product_of(context, engine) == RTX:
             continue
         release = Version.maybe(engine.tensorrt)
         crossed = engines.cross_built(context.matrix, built_for, here, release) is not Answer.NO
         yield Problem(
             Severity.WARNING if crossed else Severity.ERROR,
-            f"The engine was built for {engine.system}; this is {here}",
+            f"{subject(engine)} was built for {engine.system}; this is {here}",
             breaks="The runtime refuses the plan, unless it was built for the other platform on purpose."
             if crossed
             else "The runtime refuses the plan.",
-            facts=(_found(engine), FoundFact("os", here, context.snapshot.platform.distribution, "host")),
+            facts=(found(engine), FoundFact("os", here, context.snapshot.platform.distribution, "host")),
             sources=(engines.rule(context.matrix, "no-cross-platform"),),
-            remedy=_rebuild(f"Build the engine again on {here}."),
+            remedy=rebuild(f"Build the engine again on {here}."),
         )
 
 
@@ -242,6 +221,16 @@ def engine_for_other_gpu(context: Context) -> Iterable[Problem]:
 
     Sources: sm_1141, oss_headers
     """
+    for engine in plans(context):
+        if engine.path is None or product_of(context, engine) == RTX or not context.stack.gpus:
+            continue
+        if engine.hardware_compatibility in (None, engines.NO_LEVEL) and _capability(context, engine)[0] is None:
+            context.unknown(
+                "engine",
+                "the GPU that built the engine",
+                f"{subject(engine)}: its header does not say it",
+                "trtdoctor engine stamp FILE, where it was built",
+            )
     yield from _for_gpus(context, ("tied", "unstated"))
 
 
@@ -278,9 +267,9 @@ def engine_of_other_model(context: Context) -> Iterable[Problem]:
 
     Sources: lean_strings, oss_headers
     """
-    for engine in context.snapshot.engines:
+    for engine in plans(context):
         built_on = gpus.find(context.matrix, engine.gpu) if engine.gpu else None
-        if built_on is None or _product(context, engine) == _RTX:
+        if built_on is None or product_of(context, engine) == RTX:
             continue
         if engine.hardware_compatibility not in (None, engines.NO_LEVEL):
             continue
@@ -294,11 +283,11 @@ def engine_of_other_model(context: Context) -> Iterable[Problem]:
             stated = engine.hardware_compatibility == engines.NO_LEVEL
             yield Problem(
                 Severity.WARNING if stated else Severity.INFO,
-                f"The engine was built on another model ({built_on.key}) than {gpu_labels(others)}",
+                f"{subject(engine)} was built on another model ({built_on.key}) than {gpu_labels(others)}",
                 breaks="It loads with a warning; it may be slow or need more memory than there is.",
-                facts=(_found(engine), *(item.found() for item in others)),
+                facts=(found(engine), *(item.found() for item in others)),
                 sources=(engines.rule(context.matrix, "other-model"),),
-                remedy=_rebuild(
+                remedy=rebuild(
                     "Build it on that model, or with HardwareCompatibilityLevel.SAME_COMPUTE_CAPABILITY (from 10.9 on)."
                 ),
             )
@@ -309,46 +298,55 @@ def engine_of_other_model(context: Context) -> Iterable[Problem]:
 
 def _for_gpus(context: Context, words: tuple[str, ...]) -> Iterator[Problem]:
     """Problems of engines whose judgement against the GPUs has one of ``words``; each kind of GPU alone."""
-    for engine in context.snapshot.engines:
+    for engine in plans(context):
         capability, how = _capability(context, engine)
         release = _release(context, engine)
-        if capability is None or _product(context, engine) == _RTX:
+        if capability is None or product_of(context, engine) == RTX:
             continue
-        found: list[tuple[list[GpuFact], Judgement]] = []
+        inferred = engine.compute_capability is not None and "compute_capability" in engine.inferred
+        met: list[tuple[list[GpuFact], Judgement]] = []
         for present, members in alike(context.stack.gpus):
             judged = engines.serves(context.matrix, capability, present, engine.hardware_compatibility, release)
-            found.append((members, judged))
-        some_fit = any(judged.answer is Answer.YES for _, judged in found)
-        for members, judged in found:
+            met.append((members, judged))
+        some_fit = any(judged.answer is Answer.YES for _, judged in met)
+        for members, judged in met:
             if judged.word not in words:
                 continue
-            surely = judged.answer is Answer.NO and not some_fit
+            surely = judged.answer is Answer.NO and not some_fit and not inferred
             here = members[0].compute_capability
             yield Problem(
                 Severity.ERROR if surely else Severity.WARNING,
-                f"The engine was built on compute capability {capability}; {gpu_labels(members)} has {here}",
+                f"{subject(engine)} was built on compute capability {capability}; {gpu_labels(members)} has {here}",
                 breaks=f"Deserializing gives None: generated on an incompatible device, expecting compute {here} "
                 f"got compute {capability}.",
                 detail=f"{judged.reason[0].upper()}{judged.reason[1:]}."
-                + (" Which level this engine has was not said." if judged.word == "unstated" else ""),
-                facts=(_found(engine), *(item.found() for item in members)),
+                + (" Which level this engine has was not said." if judged.word == "unstated" else "")
+                + (" What built it was read where nothing documents it." if inferred else ""),
+                facts=(found(engine), *(item.found() for item in members)),
                 sources=(*judged.facts, *how),
-                remedy=_rebuild(f"Build the engine again on {gpu_labels(members)}."),
+                remedy=rebuild(f"Build the engine again on {gpu_labels(members)}."),
             )
 
 
-def _plans(context: Context) -> Iterator[tuple[Engine, list[Installation]]]:
-    """Engines of TensorRT with the installations that are to load them; none where no TensorRT is known of."""
-    runtimes = list(context.stack.tensorrts)
-    for engine in context.snapshot.engines:
-        if runtimes and _product(context, engine) != _RTX:
-            yield engine, runtimes
+def _limits(context: Context, engine: Engine, runtimes: list[Installation]) -> tuple[Fact, ...]:
+    """What says that none of the runtimes runs such an engine at all, of whatever release; empty when one may."""
+    limits = [engines.wants_version_compatible(context.matrix, item.product) for item in runtimes]
+    facts = tuple(fact for fact in limits if fact is not None)
+    return facts if len(facts) == len(runtimes) and not engine.version_compatible else ()
 
 
 def _loads(context: Context, built: Version, item: Installation, engine: Engine) -> Judgement:
     if item.version is None:
         return Judgement(Answer.UNKNOWN, "the version of the runtime is not known", (), "unknown")
-    return engines.loads(context.matrix, built, item.version, engine.version_compatible)
+    by_header = engine.path is not None and "tensorrt" not in engine.from_sidecar
+    runtime = _in_bytes(item.version) if by_header else item.version
+    return engines.loads(context.matrix, built, runtime, engine.version_compatible)
+
+
+def _in_bytes(version: Version) -> Version:
+    """A version as a header holds it: the number of the build in one byte."""
+    parts = version.parts
+    return Version.parse(".".join(map(str, (*parts[:3], parts[3] % 256)))) if parts[3:] > (255,) else version
 
 
 def _before_the_flag(context: Context, engine: Engine) -> bool:
@@ -373,43 +371,8 @@ def _capability(context: Context, engine: Engine) -> tuple[str | None, tuple[Fac
     return (row.text("compute_capability"), (row.get("compute_capability"),)) if row else (None, ())
 
 
-def _product(context: Context, engine: Engine) -> str | None:
-    """``rtx`` or ``full``: as stated, else by the majors that the two products have; None when nothing tells."""
-    if engine.product is not None:
-        return _RTX if engine.product == _RTX else _FULL
-    version = Version.maybe(engine.tensorrt)
-    if version is None:
-        return None
-    majors = context.matrix.remember(
-        "rules: majors of products",
-        lambda: {
-            product: {Version.parse(row.key).major for row in tensorrt.all_releases(context.matrix, product)}
-            for product in (_RTX, _FULL)
-        },
-    )
-    named = [product for product, known in majors.items() if version.major in known]
-    return named[0] if len(named) == 1 else None
-
-
 def _system(word: str | None) -> str | None:
     if not word:
         return None
     name = word.lower().partition("-")[0]
     return {"windows": "windows", "macos": "darwin", "darwin": "darwin", "qnx": "qnx"}.get(name, "linux")
-
-
-def _found(engine: Engine) -> FoundFact:
-    """The engine as a fact for a finding."""
-    words = [
-        f"{_NAMES[_RTX] if engine.product == _RTX else 'TensorRT'} {engine.tensorrt}" if engine.tensorrt else "",
-        engine.gpu or "",
-        f"compute capability {engine.compute_capability}" if engine.compute_capability else "",
-        engine.system or "",
-        {None: "", True: "version-compatible", False: "not version-compatible"}[engine.version_compatible],
-        f"hardware compatibility {engine.hardware_compatibility}" if engine.hardware_compatibility else "",
-    ]
-    return FoundFact("engine", ", ".join(filter(None, words)) or "an engine", "stated", "engine")
-
-
-def _rebuild(text: str) -> Remedy:
-    return advice("engine", text, "a plan is made for one release and one GPU")
