@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -120,7 +121,7 @@ def test_a_length_in_front_is_not_trusted() -> None:
 @pytest.mark.parametrize("targets", [(), ("8.6",), ("7.5", "12.0"), ("8.0", "8.9", "12.1")])
 def test_engines_that_rtx_really_builds(matrix: Matrix, targets: tuple[str, ...], tmp_path: Path) -> None:
     path = tmp_path / "plan"
-    request = {"compute_capabilities": targets, "precision": "fp16"} if targets else {}
+    request: dict[str, Any] = {"compute_capabilities": targets, "precision": "fp16"} if targets else {}
     live(tmp_path, built("rtx"), module="tensorrt_rtx", product="tensorrt-rtx", plan=str(path), **request)
     found = look(matrix, str(path))
     assert (found.kind, found.product, found.problem) == ("plan", "rtx", None)

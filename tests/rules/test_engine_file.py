@@ -185,5 +185,5 @@ def test_timing_caches(matrix: Matrix) -> None:
     assert codes(judged(stamped, tensorrt=runtime("10.13.3.9")), "ENG") == {"ENG208": "warning"}
     assert codes(judged(of(matrix, TIMING), tensorrt=runtime("10.13.3.9")), "ENG") == {}
     elsewhere = replace(stamped, compute_capability="8.6")
-    here = {"tensorrt": runtime("10.9.0.34"), "gpus": board("NVIDIA L4")}
+    here: dict[str, Any] = {"tensorrt": runtime("10.9.0.34"), "gpus": board("NVIDIA L4")}
     assert codes(judged(elsewhere, **here), "ENG") == {"ENG208": "info"}
