@@ -63,6 +63,12 @@ EXPECTED: dict[str, tuple[str, ...]] = {
     # The lean runtime alone cannot build engines.
     "lean-cu13": ("CTR101", "TRT105"),
     "no-gpu": ("CTR101", "TRT101"),
+    # onnxruntime-gpu beside CUDA and cuDNN wheels that its providers do not find by themselves, and no TensorRT.
+    "ort": ("CTR101", "FWK701", "FWK702", "TRT101"),
+    # PyTorch with what it pins: nothing to say but that TensorRT is missing.
+    "torch": ("CTR101", "TRT101"),
+    # TensorRT 8.5.3 beside a torch that pins an older cuDNN, and with a numpy that has no numpy.bool.
+    "torch113": ("CTR101", "DNN103", "TOL101", "TRT107", "TRT601"),
     # A distribution called nvidia-tensorrt that holds nothing.
     "placeholder": ("CTR101", "PYT103"),
     # TensorRT for RTX builds ahead of time, but the goal is to run as well.
