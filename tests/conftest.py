@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from datetime import date
 from pathlib import Path
@@ -16,6 +17,11 @@ SNAPSHOTS = ROOT / "tests" / "data" / "snapshots"
 SHARED = ROOT.parent / "shared"
 AS_OF = date(2026, 11, 22)
 """The day that tests judge by, so that no end-of-life date makes them rot."""
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's background job ignores Ctrl-C, and so would every program that a test starts and interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,8 @@ from trtdoctor.render import CI_FORMATS
 
 SECRET = "s3cr3t-t0ken"
 PRIVATE = "pr1vate-w0rd"
+PYTHON = "python{}.{}".format(*sys.version_info)
+"""The folder of packages of the interpreter that the planted environment links to."""
 UUID = "GPU-00010203-0405-0607-0809-0a0b0c0d0e0f"
 BUS = "00000000:04:00.0"
 ADDRESS = f"https://{SECRET}:{SECRET}/{SECRET}@host.example/{{}}?token={SECRET}#{SECRET}"
@@ -40,7 +42,7 @@ def metadata(name: str, version: str) -> str:
 def environment(place: Path) -> Path:
     """A virtual environment in a private directory, with wheels and every file of theirs that may hold a secret."""
     prefix = place / PRIVATE / "venv"
-    site = prefix / "lib" / "python3.12" / "site-packages"
+    site = prefix / "lib" / PYTHON / "site-packages"
     for name, version in (
         ("tensorrt", "10.9.0.34"),
         ("tensorrt_cu12_libs", "10.9.0.34"),
@@ -61,7 +63,7 @@ def environment(place: Path) -> Path:
     (site / "pip.conf").write_text(f"[global]\nindex-url = {ADDRESS.format('simple')}\n")
     (prefix / "bin").mkdir()
     (prefix / "bin" / "python").symlink_to(os.path.realpath(sys.executable))
-    (prefix / "pyvenv.cfg").write_text(f"home = /home/{SECRET}\nversion = 3.12.1\nprompt = {SECRET}\n")
+    (prefix / "pyvenv.cfg").write_text(f"home = /home/{SECRET}\nversion = {PYTHON[6:]}.1\nprompt = {SECRET}\n")
     return prefix
 
 
@@ -91,7 +93,7 @@ def planted(tmp_path: Path, worker: subprocess.Popen[bytes]) -> dict[str, str]:
     prefix, libraries = environment(tmp_path), driver(tmp_path)
     more = tmp_path / PRIVATE / "lib" / PRIVATE
     more.mkdir(parents=True)
-    shutil.copy(prefix / "lib/python3.12/site-packages/tensorrt_libs/libnvinfer.so.10", more)
+    shutil.copy(prefix / f"lib/{PYTHON}/site-packages/tensorrt_libs/libnvinfer.so.10", more)
     (more / f"libcudnn.so.9.{SECRET}").symlink_to(SECRET)  # no library's name: not looked at
     address = ADDRESS.format("simple")
     return {
