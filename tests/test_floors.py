@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "trtdoctor"
 FLOORS = [
-    {"text", "versions", "record"},
+    {"text", "versions", "record", "lazyre"},
     {"yamlfile", "snapshot", "findings"},
     {"matrix", "probes", "declared", "redaction", "requirements"},
     {"engine", "stack", "stated_environment"},

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
+from trtdoctor.lazyre import pattern
 from trtdoctor.matrix import distributions, features
 from trtdoctor.record import record
 from trtdoctor.stack import ABSENT, UNKNOWN, GpuFact, Installation, Stack
@@ -30,12 +31,12 @@ _GPU = ("gpu.memory", "gpu.compute_capability", "gpu.count")
 SUBJECTS = (*PRODUCTS, *COMPONENTS, *_SINGLE, *_GPU, "package:NAME", "precision:NAME", "canary")
 """Everything that can be demanded."""
 _MAX_LENGTH = 200
-_FORM = re.compile(r"\s*([A-Za-z][A-Za-z0-9._-]*)\s*(?::\s*([A-Za-z0-9][A-Za-z0-9._-]*))?\s*(.*?)\s*", re.DOTALL)
-_CLAUSE = re.compile(r"(==|!=|~=|>=|<=|>|<)\s*([^\s=<>!~]\S*)")
-_SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*(MiB|GiB|TiB|MB|GB|TB)")
+_FORM = pattern(r"\s*([A-Za-z][A-Za-z0-9._-]*)\s*(?::\s*([A-Za-z0-9][A-Za-z0-9._-]*))?\s*(.*?)\s*", re.DOTALL)
+_CLAUSE = pattern(r"(==|!=|~=|>=|<=|>|<)\s*([^\s=<>!~]\S*)")
+_SIZE = pattern(r"(\d{1,9}(?:\.\d{1,6})?)\s*(MiB|GiB|TiB|MB|GB|TB)")
 _UNITS = {"MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_CAPABILITY = re.compile(r"\d{1,2}\.\d{1,2}(?:\.\*)?|\d{1,2}\.\*")
-_LOCAL = re.compile(r"\+.*|(?<=\d)-\d.*")
+_CAPABILITY = pattern(r"\d{1,2}\.\d{1,2}(?:\.\*)?|\d{1,2}\.\*")
+_LOCAL = pattern(r"\+.*|(?<=\d)-\d.*")
 """What a build or a packager adds behind a version: ``+cu128``, ``-1+cuda12.8``."""
 _TEST: dict[str, Callable[[float, float], bool]] = {
     "==": lambda found, wanted: found == wanted,

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from enum import Enum
 from functools import lru_cache
 
+from trtdoctor.lazyre import pattern
+
 __all__ = [
     "Answer",
     "Version",
@@ -61,7 +63,7 @@ class VersionError(ValueError):
 
 
 # "R580", "v10.9", "10.0.0b6", "9.0.1.post11.dev4", "12.x", "2.9.1+cu128", "11.7 update 1", "1:10.9.0.34-1+cuda12.8"
-_FORM = re.compile(
+_FORM = pattern(
     r"""\s*(?:\d+:)?                                   # a Debian epoch
         [vVrR]?(?P<release>\d{1,9}(?:\.\d{1,9}){0,7})  # the numbers
         (?P<open>\.[xX*])?                             # "12.x": more parts follow, unknown
@@ -167,7 +169,7 @@ def _parse(text: str) -> Version:
     return Version(text)
 
 
-_CLAUSE = re.compile(r"\s*(==|!=|~=|>=|<=|>|<)\s*([^,\s]+?)(\.\*)?\s*")
+_CLAUSE = pattern(r"\s*(==|!=|~=|>=|<=|>|<)\s*([^,\s]+?)(\.\*)?\s*")
 
 
 @lru_cache(maxsize=1024)
@@ -216,7 +218,7 @@ def _under(version: Version, operator: str, bound: Version, prefix: bool) -> Ans
     return Answer.YES if same is Answer.YES else ~newer if same is Answer.NO else Answer.UNKNOWN
 
 
-_STAGE = re.compile(r"[._-]?(dev|alpha|a|beta|b|preview|pre|rc|c)[._-]?(\d*)", re.IGNORECASE)
+_STAGE = pattern(r"[._-]?(dev|alpha|a|beta|b|preview|pre|rc|c)[._-]?(\d*)", re.IGNORECASE)
 _STAGES = {"dev": 0, "a": 1, "alpha": 1, "b": 2, "beta": 2, "c": 3, "rc": 3, "pre": 3, "preview": 3}
 
 

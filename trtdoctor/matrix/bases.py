@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
+from trtdoctor.lazyre import pattern
 from trtdoctor.matrix.load import Matrix
 from trtdoctor.matrix.rows import Fact, Row
 from trtdoctor.record import record
 
-_REFERENCE = re.compile(
+_REFERENCE = pattern(
     r"(?:docker://)?(?:docker\.io/)?(?P<repository>[a-z0-9][a-z0-9._/:-]*?):(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})"
     r"(?:@[a-z0-9]+:[0-9a-fA-F]+)?"
 )

@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import os
-import re
 import shutil
 import tarfile
 import tempfile
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from trtdoctor import __version__
+from trtdoctor.lazyre import pattern
 from trtdoctor.matrix.compiled import compile_files
 from trtdoctor.matrix.installed import FOLDER, too_new
 from trtdoctor.matrix.load import FILES, POINTER, VERSION, MatrixError, data_directory, read_files
@@ -34,9 +34,7 @@ MAX_BYTES = 50 * 1024 * 1024
 """No bundle unpacks to more."""
 
 _MAX_MEMBERS = 500
-_NAME = re.compile(
-    r"(?:[a-z0-9][a-z0-9_-]{0,60}\.yaml|VERSION|README\.md|schema/[a-z0-9][a-z0-9_-]{0,60}\.schema\.json)"
-)
+_NAME = pattern(r"(?:[a-z0-9][a-z0-9_-]{0,60}\.yaml|VERSION|README\.md|schema/[a-z0-9][a-z0-9_-]{0,60}\.schema\.json)")
 _OVERHEAD = 1024 * 1024
 """What the archive's own headers and padding may add."""
 

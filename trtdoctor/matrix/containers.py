@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from trtdoctor.lazyre import pattern
 from trtdoctor.matrix.load import Matrix
 from trtdoctor.matrix.rows import Row
 
@@ -11,11 +10,11 @@ REGISTRY = "nvcr.io/nvidia"
 """Where the images of the matrix live."""
 
 # "docker://nvcr.io/nvidia/tensorrt:24.08-py3@sha256:…", "nvcr.io#nvidia/pytorch:24.08-py3" (enroot), "tensorrt:24.08"
-_REFERENCE = re.compile(
+_REFERENCE = pattern(
     r"(?:docker://)?(?:(?:nvcr\.io[/#])?nvidia/)?(?P<repository>[a-z0-9-]+):(?P<tag>[A-Za-z0-9_.-]{1,128})"
     r"(?:@[a-z0-9]+:[0-9a-fA-F]+)?"
 )
-_MONTH = re.compile(r"\d\d\.\d\d")
+_MONTH = pattern(r"\d\d\.\d\d")
 _PLAIN = "-py3"
 
 

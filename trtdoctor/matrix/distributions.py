@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
+from trtdoctor.lazyre import pattern
 from trtdoctor.matrix.load import Matrix
 from trtdoctor.matrix.rows import Row
 from trtdoctor.record import record
 
-_SEPARATORS = re.compile(r"[-_.]+")
+_SEPARATORS = pattern(r"[-_.]+")
 _FLAVOURS = ("cu10", "cu11", "cu12", "cu13")
 
 

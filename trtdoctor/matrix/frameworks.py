@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from trtdoctor.lazyre import pattern
 from trtdoctor.matrix.judgement import Judgement
 from trtdoctor.matrix.load import Matrix
 from trtdoctor.matrix.rows import Fact, Row
@@ -30,7 +31,7 @@ TABLES = {
 }
 """Name of a framework to its table."""
 
-_BEFORE_RELEASE = re.compile(r"(?:a|b|c|rc|alpha|beta|dev|pre|preview|ea)[._-]?\d*$", re.IGNORECASE)
+_BEFORE_RELEASE = pattern(r"(?:a|b|c|rc|alpha|beta|dev|pre|preview|ea)[._-]?\d*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

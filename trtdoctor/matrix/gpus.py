@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 
+from trtdoctor.lazyre import pattern
 from trtdoctor.matrix.load import Matrix
 from trtdoctor.matrix.rows import UNKNOWN, Row
 from trtdoctor.record import record
 
 _LONGEST = 200
-_MIG = re.compile(r"\bmig\s+\d+g\.\d+gb\b.*|\bmig\b.*", re.IGNORECASE)
-_MARKS = re.compile(r"\((?:r|tm|nvgpu)\)|®|™", re.IGNORECASE)
-_WORDS = re.compile(r"[a-z0-9.+]+")
-_MEMORY = re.compile(r"\d+(?:g|gb|gib)")
+_MIG = pattern(r"\bmig\s+\d+g\.\d+gb\b.*|\bmig\b.*", re.IGNORECASE)
+_MARKS = pattern(r"\((?:r|tm|nvgpu)\)|®|™", re.IGNORECASE)
+_WORDS = pattern(r"[a-z0-9.+]+")
+_MEMORY = pattern(r"\d+(?:g|gb|gib)")
 
 
 @record

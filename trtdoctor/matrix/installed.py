@@ -8,11 +8,12 @@ import re
 from typing import Any
 
 from trtdoctor import __version__
+from trtdoctor.lazyre import pattern
 from trtdoctor.matrix.load import FILES, POINTER, VERSION, MatrixError, digest_from
 from trtdoctor.record import record
 from trtdoctor.versions import Version
 
-FOLDER = re.compile(r"[0-9.]{8,20}-[0-9a-f]{64}", re.ASCII)
+FOLDER = pattern(r"[0-9.]{8,20}-[0-9a-f]{64}", re.ASCII)
 """Name of an installed matrix's folder: its version and the SHA-256 of its manifest."""
 
 

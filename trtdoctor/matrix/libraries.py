@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from trtdoctor.lazyre import pattern
 from trtdoctor.matrix.load import Matrix
 from trtdoctor.matrix.rows import Row
 from trtdoctor.record import record
@@ -19,7 +20,7 @@ _FIELDS = {
 }
 _HASH = r"(?:-[0-9a-f]{8})?"
 """What auditwheel puts into the name of a library that it copies into a wheel."""
-_HASHED = re.compile(r"-[0-9a-f]{8}\.so")
+_HASHED = pattern(r"-[0-9a-f]{8}\.so")
 
 
 @record
@@ -120,7 +121,7 @@ def _compiled(template: str, windows: bool) -> re.Pattern[str]:
     return re.compile(text, re.ASCII | (re.IGNORECASE if windows else 0))
 
 
-_STEM = re.compile(r"[a-z]+(?:[-_][a-z]+)*")
+_STEM = pattern(r"[a-z]+(?:[-_][a-z]+)*")
 
 
 def _stem(name: str) -> str:

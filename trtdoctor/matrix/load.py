@@ -16,6 +16,7 @@ from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from trtdoctor.lazyre import pattern
 from trtdoctor.matrix.rows import Origin, Row, as_ids
 
 if TYPE_CHECKING:
@@ -258,7 +259,7 @@ def _version(directory: str) -> str:
     return version
 
 
-VERSION = re.compile(r"20\d\d\.(?:0?[1-9]|1[0-2])\.\d{1,4}", re.ASCII)
+VERSION = pattern(r"20\d\d\.(?:0?[1-9]|1[0-2])\.\d{1,4}", re.ASCII)
 """The form of a matrix version: year, month, number."""
 
 

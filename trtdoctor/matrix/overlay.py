@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from trtdoctor.lazyre import pattern
 from trtdoctor.matrix.identity import identity_of, key_name, same_row, sort_versions
 from trtdoctor.matrix.load import FILES, Matrix, MatrixError
 from trtdoctor.matrix.overlay_types import Forbidden
@@ -30,8 +31,8 @@ COMPONENTS = ("tensorrt", "tensorrt-rtx", "cuda", "cudnn", "cublas", "nvrtc", "d
 
 _HEAD = ("schema", "name", "url", "source", "certainty", "note", "sources", "forbid")
 _PROVENANCE = frozenset({"source", "certainty", "note", "like"})
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
-_PACKAGE = re.compile(r"package:[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+_NAME = pattern(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
+_PACKAGE = pattern(r"package:[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _RELEASES = {"tensorrt": ("tensorrt", "releases"), "tensorrt-rtx": ("tensorrt-rtx", "releases")} | {
     "cuda": ("cuda", "toolkits"),
     "cudnn": ("cudnn", "releases"),

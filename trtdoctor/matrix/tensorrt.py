@@ -7,9 +7,9 @@ TensorRT for RTX. ``flavour`` is the CUDA major of a build (``"cu12"``), ``platf
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
+from trtdoctor.lazyre import pattern
 from trtdoctor.matrix.judgement import Judgement
 from trtdoctor.matrix.load import Matrix
 from trtdoctor.matrix.rows import UNKNOWN, Fact, Row
@@ -332,7 +332,7 @@ def _api_names(matrix: Matrix) -> dict[str, Row]:
     return table
 
 
-_CALL_PREFIX = re.compile(r"^(?:api:|trt\.|tensorrt\.|nvinfer1\.|\.)+")
+_CALL_PREFIX = pattern(r"^(?:api:|trt\.|tensorrt\.|nvinfer1\.|\.)+")
 
 
 def _plain_call(name: str) -> str:

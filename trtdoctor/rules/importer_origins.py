@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from trtdoctor.lazyre import pattern
 from trtdoctor.rules.base import Context
 from trtdoctor.rules.loaded_files import alike, component_of, copy_of, major_of
 from trtdoctor.rules.processes import Process
@@ -11,8 +12,8 @@ from trtdoctor.rules.releases import known_spec, tensorrt_distributions
 from trtdoctor.snapshot import Copy, Distribution, Loaded
 from trtdoctor.versions import Version
 
-_REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*\(?([^;()]*)\)?\s*(?:;(.*))?")
-_PIN = re.compile(r"==\s*([0-9][0-9A-Za-z.+]*?)(?:\.\*)?\s*")
+_REQUIREMENT = pattern(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*\(?([^;()]*)\)?\s*(?:;(.*))?")
+_PIN = pattern(r"==\s*([0-9][0-9A-Za-z.+]*?)(?:\.\*)?\s*")
 
 
 def distribution_of(context: Context, process: Process) -> Distribution | None:

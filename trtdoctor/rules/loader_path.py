@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from trtdoctor.findings import FoundFact, Severity
+from trtdoctor.lazyre import pattern
 from trtdoctor.rules.base import MAX_TITLE, Context, Problem, rule
 from trtdoctor.rules.common import advice
 from trtdoctor.rules.loaded_files import alike, component_of, identify, spec_of, three, version_of
@@ -25,8 +26,8 @@ _MISTYPED = (
     (re.compile(r"\.\.\.|…|/path/to/"), "is an example, not a directory"),
 )
 """What no directory is called, and why it stands there."""
-_REDACTED = re.compile(r"<dir\d+>|<hidden>")
-_NAMES_TENSORRT = re.compile(r"tensorrt|nvinfer", re.IGNORECASE)
+_REDACTED = pattern(r"<dir\d+>|<hidden>")
+_NAMES_TENSORRT = pattern(r"tensorrt|nvinfer", re.IGNORECASE)
 
 
 @rule("LDR301", "search-path-to-tensorrt-mistyped", severity=Severity.ERROR, components=("loader", "tensorrt"))
