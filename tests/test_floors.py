@@ -11,7 +11,8 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "trtdoctor"
 FLOORS = [
-    {"text", "versions", "record", "lazyre"},
+    {"lazyre"},
+    {"text", "versions", "record"},
     {"yamlfile", "snapshot", "findings"},
     {"matrix", "probes", "declared", "redaction", "requirements"},
     {"engine", "stack", "stated_environment"},
