@@ -312,7 +312,7 @@ def _object(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
         if name in docs and "$ref" not in properties[name]:
             properties[name]["description"] = docs[name]
     head = {"type": "object", "description": " ".join((inspect.getdoc(kind) or "").split("\n\n")[0].split())}
-    if kind.__module__ == "trtdoctor.snapshot":
+    if kind.__module__ in ("trtdoctor.snapshot", "trtdoctor.mirror_facts"):
         return {**head, "properties": properties}  # one taken by an older program lacks the newer fields
     return {**head, "properties": properties, "required": list(properties)}
 
@@ -333,13 +333,20 @@ def _type(annotation: str, module: Any, definitions: dict[str, Any]) -> dict[str
     match = re.fullmatch(r"tuple\[(\w+), \.\.\.\]", annotation)
     if match:
         return {"type": "array", "items": _type(match[1], module, definitions)}
-    kind = getattr(module, annotation)
+    kind = getattr(module, annotation, None) or _imported_for_types(annotation)
     if not hasattr(kind, "__dataclass_fields__"):
         return {"enum": [item.value for item in kind]}
     if annotation not in definitions:
         definitions[annotation] = {}
         definitions[annotation] = _object(kind, definitions)
     return {"$ref": f"#/$defs/{annotation}"}
+
+
+def _imported_for_types(name: str) -> Any:
+    """A class that a module names in an annotation and imports only for type checkers."""
+    from importlib import import_module
+
+    return getattr(import_module({"Mirror": "trtdoctor.config.mirrors"}[name]), name)
 
 
 def _attribute_docs(kind: Any) -> dict[str, str]:

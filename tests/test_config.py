@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from trtdoctor.config import KEYS, MAX_BYTES, ConfigError, ConfigFile, file_of, 
 from trtdoctor.config.file import parse
 from trtdoctor.matrix import load
 from trtdoctor.rules import RULES
+from trtdoctor.versions import Version
 from trtdoctor.waivers import Waiver
 
 WHOLE = """\
@@ -42,6 +44,32 @@ component = "gpu"
 reason = "on purpose"
 who = "line 5"
 expires = "2026-12-31"
+
+[policy]
+channel = "stable"
+min-age-days = 14
+allow = ["tensorrt>=10.13,<12", "torch~=2.9"]
+deny = ["image:*-igpu", {what = "tensorrt==10.14.*", reason = "INC-231"}]
+install = "pip"
+keep = ["driver", "Python"]
+max-lag-days = 30
+prereleases = false
+
+[[mirror]]
+id = "corp"
+kind = "oci"
+upstream = "https://nvcr.io/nvidia/tensorrt"
+mirror = "registry.example:5000/ngc/nvidia/tensorrt"
+tags = ["*-py3"]
+token-env = "CORP_TOKEN"
+ca-file = "corp.pem"
+
+[[mirror]]
+id = "site"
+kind = "status"
+mirror = "http://mirrors.example/static/tunasync.json"
+job = "pypi"
+verify-tls = false
 """.replace("AA", "AB" * 32)
 
 
@@ -69,7 +97,57 @@ def test_everything_that_can_be_set_is_read_with_its_line() -> None:
     assert found["ignore"].values == ("TOL",)
     assert found["overlay"].values == ("/project/site.yaml", "/opt/rows.yaml")
     assert found["matrix-digest"].values == ("ab" * 32,)
-    assert [item.where for item in found.values()] == [f"trtdoctor.toml:{line}" for line in range(1, 10)]
+    flat = [item.where for item in found.values() if not item.key.startswith("policy.")]
+    assert flat == [f"trtdoctor.toml:{line}" for line in range(1, 10)]
+
+
+def test_a_policy_is_read_with_its_lines() -> None:
+    found = [item for item in read(WHOLE).values if item.key.startswith("policy.")]
+    assert [item.where for item in found] == [f"trtdoctor.toml:{line}" for line in range(27, 35)]
+    policy = settle({}, {}, read(WHOLE)).policy
+    assert (policy.channel, policy.min_age_days, policy.install, policy.max_lag_days) == ("stable", 14, "pip", 30)
+    assert policy.keep == ("driver", "python")
+    assert [clause.text for clause in policy.allow] == ["tensorrt>=10.13,<12", "package:torch~=2.9"]
+    assert [clause.text for clause in policy.deny] == ["image:*-igpu", "tensorrt==10.14.* (INC-231)"]
+    assert not policy.prereleases
+    assert policy.refuses("tensorrt", Version("10.14.1")) == "denied by tensorrt==10.14.* (INC-231)"
+    assert policy.refuses("tensorrt", Version("8.6.1")) == "not allowed by tensorrt>=10.13,<12"
+    assert policy.refuses("tensorrt", Version("10")) is None  # it may be one that is allowed
+    assert policy.refuses("cudnn", Version("9.1")) is None
+    assert policy.refuses_image("26.07-py3-igpu") == "denied by image:*-igpu"
+
+
+def test_mirrors_are_read_with_their_line() -> None:
+    corp, site = read(WHOLE).mirrors
+    assert (corp.id, corp.kind, corp.tags, corp.token_env) == ("corp", "oci", ("*-py3",), "CORP_TOKEN")
+    assert corp.mirror == "https://registry.example:5000/ngc/nvidia/tensorrt"
+    assert (corp.ca_file, corp.stated_at, corp.verify_tls) == ("/project/corp.pem", "trtdoctor.toml:36", True)
+    assert (site.mirror, site.job, site.verify_tls) == ("http://mirrors.example/static/tunasync.json", "pypi", False)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("policy = 3", "trtdoctor.toml:1: policy: wanted a table, [policy]"),
+        ("[policy]\nchanel = 'lts'", "trtdoctor.toml:2: unknown key 'chanel'; did you mean channel?"),
+        ("[policy]\nchannel = 'fast'", "trtdoctor.toml:2: policy.channel: 'fast' is not one of latest, stable, lts"),
+        ("[policy]\nmin-age-days = -1", "trtdoctor.toml:2: policy.min-age-days: '-1' is no number of days"),
+        ("[policy]\ndeny = ['tensorrt=10']", "did you mean ==?"),
+        ("[policy]\ndeny = [{what = 'tensorrt'}]", "trtdoctor.toml:2: policy.deny: wanted text or a list of texts"),
+        ("[policy]\nkeep = ['dri ver']", "'dri ver' is no component"),
+        ("[[mirror]]\nid = 'x'", "trtdoctor.toml:1: this mirror does not say kind, mirror"),
+        ("[[mirror]]\nid = 'x'\nkind = 'ocl'\nmirror = 'a.example'", "kind: unknown 'ocl'; did you mean oci?"),
+        ("[[mirror]]\nid = 'x'\nkind = 'oci'\nmirror = 'https://u:s3cret@a.example/x'", "no credentials in an address"),
+        ("[[mirror]]\nid = 'x'\nkind = 'oci'\nmirror = 'a b'", "'a b' is no address"),
+        ("[[mirror]]\nid = 'x'\nkind = 'oci'\nmirror = 'a.example'\ntags = 3", "mirror: tags: wanted text or a list"),
+        ("[[mirror]]\nid = 'x'\nkind = 'oci'\nmirror = 'a.example'\ntoken-env = 'a-b'", "never a secret"),
+        ("mirror = 3", "trtdoctor.toml:1: mirror: wanted tables, [[mirror]]"),
+    ],
+)
+def test_a_bad_policy_or_mirror_is_one_line(text: str, said: str) -> None:
+    message = complaint(text)
+    assert said in message
+    assert "s3cret" not in message
 
 
 def test_waivers_are_read_with_their_line() -> None:
@@ -81,12 +159,14 @@ def test_waivers_are_read_with_their_line() -> None:
 
 
 def test_the_table_of_a_pyproject_is_the_same() -> None:
-    text = WHOLE.replace("[[waiver]]", "[[tool.trtdoctor.waiver]]")
+    text = re.sub(r"(?m)^(\[+)(\w+)", r"\1tool.trtdoctor.\2", WHOLE)
     head = "[project]\nname = 'x'\nignore = 1\n\n[tool.trtdoctor]\n"
     found, plain = read(f"{head}{text}", "pyproject.toml"), read(WHOLE)
     assert [(item.key, item.values) for item in found.values] == [(item.key, item.values) for item in plain.values]
     assert [item.where for item in found.values][:2] == ["pyproject.toml:6", "pyproject.toml:7"]
     assert [item.stated_at for item in found.waivers] == ["pyproject.toml:16", "pyproject.toml:24"]
+    assert [item.where for item in found.values][-1] == "pyproject.toml:39"
+    assert [item.stated_at for item in found.mirrors] == ["pyproject.toml:41", "pyproject.toml:50"]
     assert "has no [tool.trtdoctor]" in complaint("[project]\nname = 'x'\n", "pyproject.toml")
 
 

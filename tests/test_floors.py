@@ -13,10 +13,12 @@ PACKAGE = Path(__file__).resolve().parent.parent / "trtdoctor"
 FLOORS = [
     {"lazyre"},
     {"text", "versions", "record"},
+    {"mirror_facts"},
     {"yamlfile", "snapshot", "findings"},
     {"matrix", "probes", "declared", "redaction", "requirements"},
     {"engine", "stack", "stated_environment"},
     {"demands", "waivers"},
+    {"policy"},
     {"canary", "fixes", "inventory", "reconcile", "rules"},
     {"judge", "ruledoc"},
     {"config", "diff", "engine_report", "environment", "explain", "lint_deps", "resolution"},

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import field
 from typing import Any, TypeVar
 
+from trtdoctor.mirror_facts import MirrorComponent, MirrorFile, MirrorItem, MirrorNews, MirrorSide, MirrorSource
 from trtdoctor.record import record
 from trtdoctor.text import as_json, clean
 
@@ -523,6 +524,8 @@ class Snapshot:
     loadings: tuple[Loading, ...] = ()
     tools: tuple[Tool, ...] = ()
     canaries: tuple[Canary, ...] = ()
+    mirrors: tuple[MirrorSource, ...] = ()
+    """What ``trtdoctor mirror`` saw of the places that software is got from."""
     wants: tuple[str, ...] = ()
     searched: tuple[str, ...] = ()
     """Components that were looked for everywhere, so that their absence is a fact: ``tensorrt``, ``cudnn``, …"""
@@ -624,6 +627,7 @@ _KINDS: tuple[type[Any], ...] = (
     *(Platform, Container, Driver, DeviceNode, GpuProcess, Gpu, Copy, Toolkit, Distribution, Interpreter),
     *(Package, Engine, Setting, ProbeOutcome),
     *(SearchEntry, Loaded, Missing, Loading, Tool, CanaryStage, LogLine, Canary),
+    *(MirrorFile, MirrorComponent, MirrorItem, MirrorSide, MirrorNews, MirrorSource),
 )
 for _kind in _KINDS:
     _READERS[_kind.__name__] = _nested(_kind)

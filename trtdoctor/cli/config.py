@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from trtdoctor.cli.configured import as_given, config_options, configured, policy_options
+from trtdoctor.cli.configured import as_given, config_options, configured, policy_option, policy_options
 from trtdoctor.cli.matrix_options import format_option
 
 
@@ -21,13 +21,16 @@ Examples:
 )
 @config_options
 @policy_options
+@policy_option
 @format_option("table", "json")
-def command(config_file: str | None, no_config: bool, format_: str, **options: Any) -> int:
+def command(
+    config_file: str | None, no_config: bool, format_: str, policy: dict[str, tuple[str, ...]], **options: Any
+) -> int:
     """Show what `check` would go by: every setting, and where it is from.
 
     Takes the options of `check` that a configuration can set, to show what they would change.
     """
-    config = configured(config_file, no_config, as_given(**options))
+    config = configured(config_file, no_config, {**as_given(**options), **policy})
     from trtdoctor.cli.output import say
 
     if format_ == "json":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from trtdoctor.config import CANARY, KEYS, THRESHOLDS, Config, ConfigError, file_of, settle
+from trtdoctor.config import CANARY, KEYS, POLICY, THRESHOLDS, Config, ConfigError, file_of, settle
 
 if TYPE_CHECKING:
     from datetime import date
@@ -40,10 +40,42 @@ def policy_options(command: _F) -> _F:
         if name in ("fail-on", "canary"):
             words = click.Choice(THRESHOLDS if name == "fail-on" else CANARY)
             command = click.option(f"--{name}", type=words, help=f"{key.help.capitalize()}.")(command)
-        elif not name.startswith("matrix"):
+        elif not name.startswith(("matrix", "policy.")):
             help_ = f"{key.help.capitalize()} (repeatable)."
             command = click.option(f"--{name}", multiple=True, metavar=_METAVARS[name], help=help_)(command)
     return command
+
+
+def policy_option(command: _F) -> _F:
+    """``--policy KEY=VALUE``: what ``[policy]`` of a configuration says, typed."""
+    known = ", ".join(name.partition(".")[2] for name in KEYS if name.startswith(f"{POLICY}."))
+    return click.option(
+        "--policy",
+        "policy",
+        multiple=True,
+        metavar="KEY=VALUE",
+        callback=_split_policy,
+        help=f"State one rule of the policy, e.g. channel=stable (repeatable); keys: {known}.",
+    )(command)
+
+
+def _split_policy(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """What is typed, by the keys of the configuration."""
+    found: dict[str, tuple[str, ...]] = {}
+    for text in values:
+        key, equals, value = text.partition("=")
+        name = f"{POLICY}.{key.strip()}"
+        if not equals or not value.strip():
+            raise click.BadParameter(f"wanted KEY=VALUE, found {text[:60]!r}")
+        if name not in KEYS:
+            import difflib
+
+            names = [item.partition(".")[2] for item in KEYS if item.startswith(f"{POLICY}.")]
+            close = difflib.get_close_matches(key.strip(), names, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(names)}"
+            raise click.BadParameter(f"unknown key {key[:40]!r}; {hint}")
+        found[name] = (*found.get(name, ()), value.strip())
+    return found
 
 
 _METAVARS = {"require": "REQUIREMENT", "goal": "WORD", "select": "CODES", "ignore": "CODES", "overlay": "FILE"}

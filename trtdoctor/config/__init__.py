@@ -12,17 +12,23 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trtdoctor.record import record
 from trtdoctor.text import clean
 from trtdoctor.waivers import Waiver
+
+if TYPE_CHECKING:
+    from trtdoctor.config.mirrors import Mirror
+    from trtdoctor.policy import Policy
 
 SCHEMA = "trtdoctor-config/1"
 OWN, SHARED = "trtdoctor.toml", "pyproject.toml"
 """The file that is ours, and the one in which a table is; in one directory ours wins."""
 VARIABLE = "TRTDOCTOR_CONFIG"
 MAX_BYTES = 1 << 20
+POLICY = "policy"
+"""The table with what may be installed; its keys are ``policy.KEY`` here."""
 THRESHOLDS = ("error", "warning", "unknown", "never")
 CANARY = ("auto", "always", "never")
 
@@ -83,6 +89,32 @@ def _any(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def _days(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not re.fullmatch(r"\d{1,4}", values[0], re.ASCII):
+        raise ConfigError(f"{clean(values[0], 40)!r} is no number of days")
+    return values
+
+
+def _clauses(values: tuple[str, ...]) -> tuple[str, ...]:
+    from trtdoctor.policy import PolicyError, parse_clause
+
+    try:
+        for value in values:
+            parse_clause(value)
+    except PolicyError as error:
+        raise ConfigError(str(error)) from None
+    return values
+
+
+def _kept(values: tuple[str, ...]) -> tuple[str, ...]:
+    from trtdoctor.policy import PolicyError, parse_keep
+
+    try:
+        return parse_keep(part for value in values for part in value.split(","))
+    except PolicyError as error:
+        raise ConfigError(str(error)) from None
+
+
 @record
 class Key:
     """One thing that can be set."""
@@ -117,9 +149,29 @@ KEYS: dict[str, Key] = {
         Key("overlay", "a site's own rows", True, _any, (), "TRTDOCTOR_OVERLAY", os.pathsep, adds=True),
         Key("matrix", "the versions of the matrix that will do", False, specifier),
         Key("matrix-digest", "the SHA-256 that `matrix update` insists on", False, _digest),
+        Key("policy.channel", "latest, stable or lts", False, _one_of("latest", "stable", "lts"), ("latest",)),
+        Key("policy.min-age-days", "how many days old a release must be", False, _days),
+        Key("policy.allow", "the only versions that may come in", True, _clauses),
+        Key("policy.deny", "versions and image tags that may not come in", True, _clauses),
+        Key(
+            "policy.install",
+            "the preferred way of installing",
+            False,
+            _one_of("pip", "apt", "container", "jetpack", "archive"),
+        ),
+        Key("policy.keep", "what stays as it is", True, _kept),
+        Key("policy.max-lag-days", "a mirror further behind is an error", False, _days),
+        Key(
+            "policy.prereleases",
+            "whether releases before the release count",
+            False,
+            _one_of("true", "false"),
+            ("false",),
+        ),
     )
 }
-"""By the name in the file. Waivers are tables of their own there: ``[[waiver]]``."""
+"""By the name in the file; ``policy.KEY`` stands in ``[policy]``. Tables of their own are ``[[waiver]]`` and
+``[[mirror]]``."""
 
 
 @record
@@ -142,6 +194,7 @@ class ConfigFile:
     """As it is shown: from the directory that one is in, or as it was named."""
     values: tuple[Value, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    mirrors: tuple[Mirror, ...] = ()
 
 
 @record
@@ -152,6 +205,15 @@ class Config:
     """The file that was read, as it is shown; None when there is none."""
     settings: tuple[Value, ...]
     waivers: tuple[Waiver, ...] = ()
+    mirrors: tuple[Mirror, ...] = ()
+
+    @property
+    def policy(self) -> Policy:
+        """What may be installed."""
+        from trtdoctor.policy import of_settings
+
+        names = [name for name in KEYS if name.startswith(f"{POLICY}.")]
+        return of_settings({name.partition(".")[2]: self.all(name) for name in names})
 
     def all(self, key: str, *origins: str) -> tuple[str, ...]:
         """The values of ``key``, weakest first, each once; only those from ``origins`` where some are named."""
@@ -194,7 +256,9 @@ def settle(
             settled += found or [Value(key.name, key.default, "default")]
         else:
             settled.append(found[-1] if found else Value(key.name, key.default, "default"))
-    return Config(file.path if file else None, tuple(settled), file.waivers if file else ())
+    if file is None:
+        return Config(None, tuple(settled))
+    return Config(file.path, tuple(settled), file.waivers, file.mirrors)
 
 
 def _said(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from trtdoctor.config import KEYS, SHARED, ConfigError, ConfigFile, Value, specifier
+from trtdoctor.config import KEYS, POLICY, SHARED, ConfigError, ConfigFile, Value, specifier
+from trtdoctor.config.mirrors import FIELDS, LISTS, REQUIRED, TRUTHS, Mirror, MirrorError
+from trtdoctor.config.mirrors import of_table as mirror_of
 from trtdoctor.requirements.files import FileError
 from trtdoctor.requirements.toml import Lines
 from trtdoctor.requirements.toml import parse as parse_toml
@@ -16,7 +18,7 @@ from trtdoctor.text import clean
 from trtdoctor.waivers import Waiver
 
 TABLE = "tool.trtdoctor"
-_WAIVER = "waiver"
+_WAIVER, _MIRROR = "waiver", "mirror"
 _WANTED = ("code", "component", "reason", "who", "expires")
 """What a waiver must say."""
 _OTHER_NAMES = {
@@ -102,11 +104,16 @@ class _Reader:
         values: list[Value] = []
         for name, value in table.items():
             where = self.at(self.lines.key(name, first, last))
-            if name == _WAIVER:
+            if name in (_WAIVER, _MIRROR):
                 continue
-            self.known(name, (*KEYS, _WAIVER), where)
+            if name == POLICY:
+                values += self.policy(value, self.lines.key(name, first, last))
+                continue
+            self.known(name, (*(key for key in KEYS if "." not in key), POLICY, _WAIVER, _MIRROR), where)
             values.append(Value(name, self.values(name, value, where), "file", where))
-        return ConfigFile(self.shown, tuple(values), self.waivers(table.get(_WAIVER, []), first, last))
+        waivers = (self.waiver(item, line) for item, line in self.tables(_WAIVER, table, first, last))
+        mirrors = (self.mirror(item, line) for item, line in self.tables(_MIRROR, table, first, last))
+        return ConfigFile(self.shown, tuple(values), tuple(waivers), tuple(mirrors))
 
     def at(self, line: int | None) -> str:
         return f"{self.shown}:{line}" if line else self.shown
@@ -138,22 +145,71 @@ class _Reader:
         except ConfigError as error:
             raise ConfigError(f"{where}: {name}: {error}") from None
 
-    # -- waivers -------------------------------------------------------------------------------------------------------
+    # -- tables --------------------------------------------------------------------------------------------------------
 
-    def waivers(self, tables: Any, first: int, last: int) -> tuple[Waiver, ...]:
-        inline = self.lines.key(_WAIVER, first, last)
+    def policy(self, table: Any, inline: int | None) -> list[Value]:
+        """What ``[policy]`` says; a denial may be a table of its own with ``what`` and ``reason``."""
+        headers = self.lines.headers(f"{self.prefix}{POLICY}")
+        header = headers[0] if headers else inline
+        if not isinstance(table, dict):
+            raise ConfigError(f"{self.at(header)}: policy: wanted a table, [{self.prefix}{POLICY}]")
+        known = [key.partition(".")[2] for key in KEYS if key.startswith(f"{POLICY}.")]
+        found = []
+        for name, where, value in self.entries(table, header):
+            self.known(name, known, where)
+            items = value if isinstance(value, list) else [value]
+            plain = [_as_text(_denial(item) if name in ("allow", "deny") else item) for item in items]
+            whole = plain if isinstance(value, list) else plain[0]
+            found.append(Value(f"{POLICY}.{name}", self.values(f"{POLICY}.{name}", whole, where), "file", where))
+        return found
+
+    def entries(self, table: Mapping[str, Any], header: int | None) -> Iterator[tuple[str, str, Any]]:
+        """The keys of a table with their places."""
+        end = self.lines.end(header) if header and self.lines.lines[header - 1].lstrip().startswith("[") else header
+        for name, value in table.items():
+            yield name, self.at((self.lines.key(name, header, end) or header) if header and end else header), value
+
+    def tables(
+        self, name: str, table: Mapping[str, Any], first: int, last: int
+    ) -> Iterator[tuple[Mapping[str, Any], int | None]]:
+        """The tables ``[[name]]`` with their first lines."""
+        tables = table.get(name, [])
+        inline = self.lines.key(name, first, last)
         if not isinstance(tables, list) or not all(isinstance(item, dict) for item in tables):
-            raise ConfigError(f"{self.at(inline)}: waiver: wanted tables, [[{self.prefix}{_WAIVER}]]")
-        headers = self.lines.headers(f"{self.prefix}{_WAIVER}")
+            raise ConfigError(f"{self.at(inline)}: {name}: wanted tables, [[{self.prefix}{name}]]")
+        headers = self.lines.headers(f"{self.prefix}{name}")
         headers = headers if len(headers) == len(tables) else []
-        return tuple(self.waiver(item, headers[number] if headers else inline) for number, item in enumerate(tables))
+        for number, item in enumerate(tables):
+            yield item, headers[number] if headers else inline
+
+    def mirror(self, table: Mapping[str, Any], header: int | None) -> Mirror:
+        place = self.at(header)
+        said: dict[str, Any] = {}
+        for name, where, value in self.entries(table, header):
+            self.known(name, FIELDS, where)
+            items = value if name in LISTS and isinstance(value, list) else [value]
+            if name in TRUTHS:
+                if not isinstance(value, bool):
+                    raise ConfigError(f"{where}: mirror: {name}: wanted true or false")
+                said[name] = value
+            elif not all(_is_text(item) for item in items):
+                kind = "text or a list of texts" if name in LISTS else "text"
+                raise ConfigError(f"{where}: mirror: {name}: wanted {kind}")
+            else:
+                texts = tuple(str(item).strip() for item in items)
+                said[name] = texts if name in LISTS else texts[0]
+        missing = [name for name in REQUIRED if name not in said]
+        if missing:
+            raise ConfigError(f"{place}: this mirror does not say {', '.join(missing)}")
+        try:
+            return mirror_of(said, self.folder, place)
+        except MirrorError as error:
+            raise ConfigError(f"{place}: mirror: {error}") from None
 
     def waiver(self, table: Mapping[str, Any], header: int | None) -> Waiver:
         place = self.at(header)
-        end = self.lines.end(header) if header and self.lines.lines[header - 1].lstrip().startswith("[") else header
         texts: dict[str, str] = {}
-        for name, value in table.items():
-            where = self.at(self.lines.key(name, header, end) or header) if header and end else place
+        for name, where, value in self.entries(table, header):
             self.known(name, (*_WANTED, "version"), where)
             texts[name] = self.text(name, value, where)
         missing = [name for name in _WANTED if name not in texts]
@@ -195,6 +251,20 @@ class _Reader:
         if not isinstance(value, date) or isinstance(value, datetime):
             raise ConfigError(f"{where}: waiver: expires: wanted a day such as 2027-01-31")
         return value.isoformat()
+
+
+def _denial(value: Any) -> Any:
+    """``{what, reason}`` as one text."""
+    if isinstance(value, dict) and set(value) == {"what", "reason"} and all(map(_is_text, value.values())):
+        return f"{value['what']} # {value['reason']}"
+    return value
+
+
+def _as_text(value: Any) -> Any:
+    """A number or a truth value as text."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int) else value
 
 
 def _is_text(value: Any) -> bool:

@@ -7,12 +7,13 @@ from datetime import date
 from textwrap import wrap
 
 from trtdoctor.config import OWN, SHARED, Config, Value
+from trtdoctor.config.mirrors import Mirror
 from trtdoctor.render.parts import WIDTH, cell_lines
 from trtdoctor.text import harmless
 from trtdoctor.waivers import Waiver
 
 _TITLES = ("key", "value", "from")
-_WIDEST = (13, 36, 27)
+_WIDEST = (19, 32, 25)
 
 
 def render(config: Config, as_of: date) -> str:
@@ -27,6 +28,8 @@ def render(config: Config, as_of: date) -> str:
     lines += tabulate(rows, headers=_TITLES, tablefmt="simple", disable_numparse=True).splitlines()
     for waiver in config.waivers:
         lines += ["", *_waiver(waiver, as_of)]
+    for mirror in config.mirrors:
+        lines += ["", *_mirror(mirror)]
     return "\n".join(harmless(line.rstrip()) for line in lines) + "\n"
 
 
@@ -38,4 +41,11 @@ def _row(item: Value) -> tuple[str, str, str]:
 def _waiver(waiver: Waiver, as_of: date) -> Iterator[str]:
     until = f"expired on {waiver.expires}" if waiver.expired(as_of) else f"until {waiver.expires}"
     text = f"waiver {waiver.about}: {waiver.reason} ({waiver.who}, {until}, {waiver.stated_at})"
+    yield from wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
+
+
+def _mirror(mirror: Mirror) -> Iterator[str]:
+    upstream = mirror.upstream or "its usual upstream"
+    state = "" if mirror.enabled else "not enabled, "
+    text = f"mirror {mirror.id} ({mirror.kind}): {mirror.mirror} of {upstream} ({state}{mirror.stated_at})"
     yield from wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
