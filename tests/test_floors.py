@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "trtdoctor"
 FLOORS = [
     {"lazyre"},
     {"text", "versions", "record"},
-    {"mirror_facts"},
+    {"mirror_facts", "net"},
     {"yamlfile", "snapshot", "findings"},
     {"matrix", "probes", "declared", "redaction", "requirements"},
     {"engine", "stack", "stated_environment"},

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from trtdoctor.matrix.bundle import MAX_BYTES, BundleError
-from trtdoctor.text import clean
+from trtdoctor.net.words import reason, shown
 
 _SECONDS = 300
 _TIMEOUTS = (10, 30)
@@ -46,25 +46,6 @@ def check(content: bytes, sha256: str) -> None:
     found = hashlib.sha256(content).hexdigest()
     if found != sha256.strip().lower():
         raise BundleError(f"the bundle's SHA-256 is {found}, not the one that was given")
-
-
-def shown(url: str) -> str:
-    """An address without user info and query, for messages."""
-    parts = urlsplit(url)
-    return clean(f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}", 200)
-
-
-def reason(error: Exception) -> str:
-    """What went wrong on the net, without addresses that may hold a password."""
-    import requests
-
-    words = (
-        (requests.exceptions.SSLError, "its certificate is not trusted"),
-        (requests.exceptions.ConnectTimeout, "no connection in time"),
-        (requests.exceptions.Timeout, "no answer in time"),
-        (requests.exceptions.ConnectionError, "no connection"),
-    )
-    return next((text for kind, text in words if isinstance(error, kind)), type(error).__name__)
 
 
 def _body(answer: Any, url: str, ends: float) -> bytes:

@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import urljoin
 
 from trtdoctor.matrix import cudnn, tensorrt
-from trtdoctor.matrix.fetch import reason, shown
 from trtdoctor.matrix.load import Matrix
 from trtdoctor.matrix.pipindex import IndexUnreachableError, certificates, index_url, versions
+from trtdoctor.net.words import reason, shown
 from trtdoctor.record import record
 from trtdoctor.text import clean
 from trtdoctor.versions import Version

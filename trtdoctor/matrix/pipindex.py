@@ -10,7 +10,7 @@ import sys
 from html.parser import HTMLParser
 from typing import Any
 
-from trtdoctor.matrix.fetch import reason, shown
+from trtdoctor.net.words import reason, shown
 
 _MAX_BYTES = 32 * 1024 * 1024
 _SECONDS = 30

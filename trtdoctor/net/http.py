@@ -1,0 +1,327 @@
+"""A client for servers that may be slow, broken or hostile.
+
+Each question is bounded in time, size, redirections and tries; a server that asks for patience (``Retry-After``) gets
+it, within what is left of the time. Credentials go only to the host that they are for, never along a redirection.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+from trtdoctor.net.words import host_of, reason, shown
+from trtdoctor.record import record
+from trtdoctor.text import clean
+
+if TYPE_CHECKING:
+    from requests.auth import AuthBase
+    from typing_extensions import Self
+
+    from trtdoctor.net.cache import Cache
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 30.0
+TRIES = 4
+REDIRECTS = 5
+PATIENCE_SECONDS = 60.0
+"""No server is waited for longer at a time, whatever it asks for."""
+TRY_AGAIN = (429, 500, 502, 503, 504)
+AT_ONCE = 4
+"""Requests under way to one host at a time."""
+_REDIRECTED = (301, 302, 303, 307, 308)
+_CHUNK = 65536
+
+
+class NetError(ValueError):
+    """No answer that could be used; the message is one line without secrets."""
+
+    def __init__(self, message: str, kind: str = "unreachable") -> None:
+        super().__init__(message)
+        self.kind = kind
+        """``unreachable`` (no connection, no time left), ``hostile`` (a limit was broken)."""
+
+
+@record
+class Answer:
+    """What a server answered, whole."""
+
+    url: str
+    """The address that was asked, as it may be shown."""
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+    host: str
+    """Who gave it, after redirections."""
+    redirected: bool = False
+    """Whether that is another host than the one that was asked."""
+    cached: bool = False
+    """Whether the server said that what we had is still right (304)."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Addresses of the ``Link`` header by their relation, absolute."""
+
+    @property
+    def kind(self) -> str:
+        """The media type, in lower case, without parameters."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the server wants shown to people (``Warning: 299``)."""
+        text = self.headers.get("warning", "")
+        _, quote, rest = text.partition('"')
+        return (clean(rest.rpartition('"')[0], 200),) if quote and text.lstrip().startswith("299") else ()
+
+    def json(self) -> Any:
+        """The body as JSON, whatever type the server says. Raises ValueError when it is none."""
+        import json
+
+        try:
+            return json.loads(self.body)
+        except RecursionError:
+            raise ValueError("nested too deep") from None
+
+
+class Client:
+    """One run's connections. May be used from several threads at once; a context manager."""
+
+    def __init__(
+        self,
+        seconds: float,
+        *,
+        kept: Cache | None = None,
+        verify: bool | str = True,
+        at_once: int = AT_ONCE,
+        connect: float = CONNECT_SECONDS,
+        read: float = READ_SECONDS,
+    ) -> None:
+        """``seconds`` is all the time that there is; ``verify`` is False, True, or a file of authorities."""
+        self.ends = time.monotonic() + seconds
+        self.kept = kept
+        self.verify = verify
+        self.counts: Counter[str] = Counter()
+        """Requests by method, and ``bytes`` received in bodies."""
+        self._at_once = at_once
+        self._timeouts = (connect, read)
+        self._gates: dict[str, threading.BoundedSemaphore] = {}
+        self._lock = threading.Lock()
+        self._own = threading.local()
+        self._sessions: list[Any] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give every connection back."""
+        with self._lock:
+            for session in self._sessions:
+                session.close()
+            self._sessions.clear()
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left; at least 0."""
+        return max(0.0, self.ends - time.monotonic())
+
+    @property
+    def requests(self) -> int:
+        """How many requests were made so far, redirections and repetitions among them."""
+        return sum(number for name, number in self.counts.items() if name != "bytes")
+
+    def get(
+        self,
+        url: str,
+        *,
+        most: int,
+        accept: str = "*/*",
+        auth: AuthBase | None = None,
+        headers: Mapping[str, str] | None = None,
+        keep: bool = False,
+    ) -> Answer:
+        """The answer to GET, its body at most ``most`` bytes. Raises :class:`NetError`.
+
+        ``keep``: whether the answer may be kept and asked for again by its validators; never for what holds a secret.
+        """
+        known = self.kept.find(url, accept) if keep and self.kept is not None else None
+        asked = {"accept": accept, **(headers or {}), **(known.validators if known else {})}
+        with self.open("GET", url, auth=auth, headers=asked) as (answer, final):
+            if answer.status_code == 304 and known is not None:
+                return _answer(url, final, known.status, known.headers, known.body, cached=True)
+            body = self._body(answer, url, most)
+            found = {name.lower(): value for name, value in answer.headers.items()}
+            if keep and self.kept is not None and answer.status_code == 200:
+                self.kept.keep(url, accept, found, body)
+            return _answer(url, final, answer.status_code, found, body)
+
+    def head(
+        self, url: str, *, accept: str = "*/*", auth: AuthBase | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """The answer to HEAD. Raises :class:`NetError`."""
+        with self.open("HEAD", url, auth=auth, headers={"accept": accept, **(headers or {})}) as (answer, final):
+            found = {name.lower(): value for name, value in answer.headers.items()}
+            return _answer(url, final, answer.status_code, found, b"")
+
+    @contextmanager
+    def open(
+        self,
+        method: str,
+        url: str,
+        *,
+        auth: AuthBase | None = None,
+        headers: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+    ) -> Iterator[tuple[Any, str]]:
+        """The answer of requests, its body unread, and the address that gave it. Raises :class:`NetError`.
+
+        A status of ``TRY_AGAIN`` is tried again; what still has one at the end is given as it is.
+        """
+        for turn in range(TRIES):
+            answer, final = self._follow(method, url, auth, dict(headers or {}), data, last=turn + 1 == TRIES)
+            if answer is None:
+                continue
+            try:
+                wait = _patience(answer.headers.get("retry-after"), turn)
+                if answer.status_code not in TRY_AGAIN or turn + 1 == TRIES or wait > min(PATIENCE_SECONDS, self.left):
+                    yield answer, final
+                    return
+            finally:
+                answer.close()
+            time.sleep(wait)
+
+    def _follow(
+        self, method: str, url: str, auth: AuthBase | None, headers: dict[str, str], data: bytes | None, *, last: bool
+    ) -> tuple[Any, str]:
+        """Along redirections; None where there was no connection and it is worth another try."""
+        import requests
+
+        start = url
+        for _ in range(REDIRECTS + 1):
+            if urlsplit(url).scheme not in ("http", "https"):
+                raise NetError(f"{shown(url)}: only http and https are asked", "hostile")
+            if self.left <= 0:
+                raise NetError(f"{shown(start)}: no time left")
+            try:
+                with self._gate(url):
+                    self.counts[method] += 1
+                    answer = self._session().request(
+                        method,
+                        url,
+                        headers=headers,
+                        data=data,
+                        auth=auth if auth is not None else _nobody(),
+                        timeout=(min(self._timeouts[0], self.left + 0.1), min(self._timeouts[1], self.left + 0.1)),
+                        stream=True,
+                        allow_redirects=False,
+                        verify=self.verify,
+                    )
+            except (requests.exceptions.SSLError, requests.exceptions.InvalidURL) as error:
+                raise NetError(f"{shown(url)}: {reason(error)}") from None
+            except (requests.RequestException, OSError, ValueError) as error:
+                if last or self.left <= 1:
+                    raise NetError(f"{shown(url)}: {reason(error)}") from None
+                time.sleep(0.1)
+                return None, url
+            place = answer.headers.get("location")
+            if answer.status_code not in _REDIRECTED or not place:
+                return answer, url
+            answer.close()
+            following = urljoin(url, place)
+            if url.startswith("https:") and not following.startswith("https:"):
+                raise NetError(f"{shown(start)}: it redirects from https to {shown(following)}", "hostile")
+            if host_of(following) != host_of(url):
+                auth = None
+                headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+            url = following
+        raise NetError(f"{shown(start)}: more than {REDIRECTS} redirections", "hostile")
+
+    def _body(self, answer: Any, url: str, most: int) -> bytes:
+        """All of it. Raises :class:`NetError` for one that is too long, too slow, or breaks off."""
+        import requests
+        from urllib3.exceptions import HTTPError
+
+        parts: list[bytes] = []
+        total = 0
+        try:
+            # read1 gives what has come: who sends a byte a second must not be waited for until a block is full.
+            while part := answer.raw.read1(_CHUNK, decode_content=True):
+                parts.append(part)
+                total += len(part)
+                self.counts["bytes"] += len(part)
+                if total > most:
+                    raise NetError(f"{shown(url)}: the answer is longer than {_size(most)}", "hostile")
+                if self.left <= 0:
+                    raise NetError(f"{shown(url)}: the answer did not end in time")
+        except (requests.RequestException, HTTPError, OSError) as error:
+            raise NetError(f"{shown(url)}: the answer broke off ({reason(error)})") from None
+        return b"".join(parts)
+
+    def _gate(self, url: str) -> threading.BoundedSemaphore:
+        with self._lock:
+            return self._gates.setdefault(host_of(url), threading.BoundedSemaphore(self._at_once))
+
+    def _session(self) -> Any:
+        """This thread's own session: requests does not promise that one may be shared."""
+        session = getattr(self._own, "session", None)
+        if session is None:
+            import requests
+
+            from trtdoctor import __version__
+
+            session = requests.Session()
+            session.headers["User-Agent"] = f"trtdoctor/{__version__}"
+            self._own.session = session
+            with self._lock:
+                self._sessions.append(session)
+        return session
+
+
+@cache
+def _nobody() -> AuthBase:
+    """No credentials; without one requests would take those of netrc, in place of a header of ours too."""
+    from requests.auth import AuthBase
+
+    class Nobody(AuthBase):
+        def __call__(self, request: Any) -> Any:
+            return request
+
+    return Nobody()
+
+
+def _answer(
+    url: str, final: str, status: int, headers: Mapping[str, str], body: bytes, *, cached: bool = False
+) -> Answer:
+    from requests.utils import parse_header_links
+
+    links: dict[str, str] = {}
+    for item in parse_header_links(headers.get("link", "")) if "link" in headers else ():
+        if "rel" in item and "url" in item:
+            links.setdefault(item["rel"], urljoin(final, item["url"]))
+    host = host_of(final)
+    return Answer(shown(url), status, headers, body, host, host != host_of(url), cached, links)
+
+
+def _patience(text: str | None, turn: int) -> float:
+    """Seconds to wait before another try: what the server asks for, else a back-off from half a second on."""
+    if text:
+        if text.strip().isdecimal():
+            return float(min(int(text.strip()), 86400))
+        try:
+            return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
+        except (TypeError, ValueError, OverflowError):
+            pass
+    return 0.5 * float(2**turn)
+
+
+def _size(count: int) -> str:
+    return f"{count >> 20} MiB" if count >= 1 << 20 else f"{count >> 10} KiB"

@@ -1,0 +1,43 @@
+"""Addresses and failures of the net, in words that hold no secret."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from trtdoctor.text import clean
+
+
+def shown(url: str) -> str:
+    """An address without user info and query, for messages."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "an address that is none"
+    return clean(f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}", 200)
+
+
+def host_of(url: str) -> str:
+    """Host and port, as credentials and limits are kept by; the port is left out where it is the scheme's own."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return ""
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    name = (parts.hostname or "").lower()
+    return name if port in (None, usual) else f"{name}:{port}"
+
+
+def reason(error: Exception) -> str:
+    """What went wrong on the net, without addresses that may hold a password."""
+    import requests
+
+    words = (
+        (requests.exceptions.SSLError, "its certificate is not trusted"),
+        (requests.exceptions.ConnectTimeout, "no connection in time"),
+        (requests.exceptions.Timeout, "no answer in time"),
+        (requests.exceptions.ProxyError, "the proxy gives no connection"),
+        (requests.exceptions.ConnectionError, "no connection"),
+    )
+    return next((text for kind, text in words if isinstance(error, kind)), type(error).__name__)
