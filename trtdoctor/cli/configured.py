@@ -153,5 +153,6 @@ def judged_by(config: Config, matrix: Matrix, snapshot: Snapshot, *, as_of: date
         ignore=config.all("ignore"),
         demands=parse_all(config.all("require")),
         waivers=config.waivers_for(redacted=snapshot.redacted),
+        policy=config.policy,
         configuration=config.file,
     )

@@ -23,7 +23,8 @@ def command(place: str, sha256: str | None, config_file: str | None, no_config: 
     """
     from trtdoctor.matrix import MatrixError, load
     from trtdoctor.matrix.bundle import install, read, validate
-    from trtdoctor.matrix.fetch import check, fetch, shown
+    from trtdoctor.matrix.fetch import check, fetch
+    from trtdoctor.net.words import shown
     from trtdoctor.matrix.installed import calendar
     from trtdoctor.matrix.load import PACKAGED
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from trtdoctor.demands import Demand
 from trtdoctor.findings import FoundFact, Remedy, Severity, Unknown
 from trtdoctor.matrix import Fact, Matrix
+from trtdoctor.policy import Policy
 from trtdoctor.record import record
 from trtdoctor.snapshot import Snapshot
 from trtdoctor.stack import Stack
@@ -52,6 +53,8 @@ class Context:
     """Words of ``wants``: ``build``, ``run``, ``python``, ``fp16``, ``api:…``."""
     demands: tuple[Demand, ...] = ()
     """What is required beside the goal: ``--require``, the configuration's ``require``."""
+    policy: Policy = Policy()
+    """What the site lets in."""
     uses: tuple[Use, ...] = ()
     """What became of the waivers: empty while they have not been applied."""
     unknowns: dict[tuple[str, str], Unknown] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.conftest import ROOT
 from trtdoctor.declared import snapshot_of
 from trtdoctor.findings import Remedy
-from trtdoctor.fixes import fixes_for
+from trtdoctor.plan.steps import fixes_for
 from trtdoctor.matrix import load
 from trtdoctor.snapshot import Interpreter, Snapshot
 from trtdoctor.stack import Stack
