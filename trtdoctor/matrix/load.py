@@ -46,6 +46,7 @@ FILES = (
     "advisories",
     "engines",
     "wheels",
+    "apt",
     "sources",
 )
 """The files of a matrix, without ``.yaml``."""
