@@ -47,6 +47,7 @@ FILES = (
     "engines",
     "wheels",
     "apt",
+    "mirrors",
     "sources",
 )
 """The files of a matrix, without ``.yaml``."""
