@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 from tests.matrix.tls import Answer, authority, server
 from trtdoctor.matrix import Matrix
 from trtdoctor.matrix.outdated import lacks, projects
-from trtdoctor.matrix.pipindex import version_of
+from trtdoctor.net.simple_page import version_of
 
 RECORDED: dict[str, Any] = json.loads((ROOT / "tests" / "data" / "index-2026-11-22.json").read_text("utf-8"))
 JSON = "application/vnd.pypi.simple.v1+json"

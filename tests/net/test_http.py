@@ -267,3 +267,49 @@ def test_one_host_gets_no_more_than_a_few_requests_at_a_time() -> None:
     httpd.shutdown()
     httpd.server_close()
     assert 1 <= _Counting.most <= 3
+
+
+def test_a_stream_is_the_file_as_it_lies_there_and_is_bounded() -> None:
+    import gzip
+
+    packed = gzip.compress(b"Package: x\n" * 1000)
+
+    def answer(path: str, headers: dict[str, str]) -> Served:
+        assert headers["accept-encoding"] == "identity"
+        return 200, {"content-encoding": "gzip"}, packed
+
+    with server(answer) as address, Client(5) as client:
+        with client.stream(f"http://{address}/Packages.gz", most=1000) as (head, parts):
+            assert (head.status, head.body) == (200, b"")
+            assert b"".join(parts) == packed
+        with (
+            pytest.raises(NetError, match="longer") as caught,
+            client.stream(f"http://{address}/", most=10) as (_, parts),
+        ):
+            list(parts)
+        assert caught.value.kind == "hostile"
+
+
+def test_what_is_asked_together_comes_in_order_and_what_hangs_is_left() -> None:
+    from trtdoctor.net.together import each
+
+    def call(number: int) -> int:
+        time.sleep(30 if number == 3 else 0.01 * (5 - number))
+        return number
+
+    started = time.monotonic()
+    assert each(call, range(5), at_once=5, seconds=0.5) == [0, 1, 2, None, 4]
+    assert time.monotonic() - started < 5
+    with pytest.raises(ZeroDivisionError):
+        each(lambda number: 1 // number, [1, 0], at_once=2, seconds=5)
+
+
+def test_a_login_in_an_address_is_taken_out_of_it() -> None:
+    from trtdoctor.net.credentials import of_address
+
+    bare, login = of_address("https://user:p%40ss@index.example:8443/simple/?x=1")
+    assert bare == "https://index.example:8443/simple/?x=1"
+    assert login is not None
+    assert (login.username, login.password) == ("user", "p@ss")
+    assert "p@ss" not in repr(login)
+    assert of_address("https://index.example/simple") == ("https://index.example/simple", None)

@@ -90,6 +90,19 @@ def find(
     return _from_docker(url, environ) or _from_netrc(url, environ)
 
 
+def of_address(url: str) -> tuple[str, Login | None]:
+    """An address without its user info, and the login that was in it: pip's settings may hold such ones."""
+    from urllib.parse import unquote, urlsplit, urlunsplit
+
+    parts = urlsplit(url)
+    info, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, None
+    username, _, password = info.partition(":")
+    bare = urlunsplit((parts.scheme, host, parts.path, parts.query, parts.fragment))
+    return bare, Login("its address", unquote(username), unquote(password))
+
+
 def _variable(environ: Mapping[str, str], name: str) -> str:
     value = environ.get(name, "")
     if not value:

@@ -148,6 +148,7 @@ class Client:
         auth: AuthBase | None = None,
         headers: Mapping[str, str] | None = None,
         keep: bool = False,
+        tries: int = TRIES,
     ) -> Answer:
         """The answer to GET, its body at most ``most`` bytes. Raises :class:`NetError`.
 
@@ -155,7 +156,7 @@ class Client:
         """
         known = self.kept.find(url, accept) if keep and self.kept is not None else None
         asked = {"accept": accept, **(headers or {}), **(known.validators if known else {})}
-        with self.open("GET", url, auth=auth, headers=asked) as (answer, final):
+        with self.open("GET", url, auth=auth, headers=asked, tries=tries) as (answer, final):
             if answer.status_code == 304 and known is not None:
                 return _answer(url, final, known.status, known.headers, known.body, cached=True)
             body = self._body(answer, url, most)
@@ -165,10 +166,17 @@ class Client:
             return _answer(url, final, answer.status_code, found, body)
 
     def head(
-        self, url: str, *, accept: str = "*/*", auth: AuthBase | None = None, headers: Mapping[str, str] | None = None
+        self,
+        url: str,
+        *,
+        accept: str = "*/*",
+        auth: AuthBase | None = None,
+        headers: Mapping[str, str] | None = None,
+        tries: int = TRIES,
     ) -> Answer:
         """The answer to HEAD. Raises :class:`NetError`."""
-        with self.open("HEAD", url, auth=auth, headers={"accept": accept, **(headers or {})}) as (answer, final):
+        asked = {"accept": accept, **(headers or {})}
+        with self.open("HEAD", url, auth=auth, headers=asked, tries=tries) as (answer, final):
             found = {name.lower(): value for name, value in answer.headers.items()}
             return _answer(url, final, answer.status_code, found, b"")
 
@@ -181,23 +189,38 @@ class Client:
         auth: AuthBase | None = None,
         headers: Mapping[str, str] | None = None,
         data: bytes | None = None,
+        tries: int = TRIES,
     ) -> Iterator[tuple[Any, str]]:
         """The answer of requests, its body unread, and the address that gave it. Raises :class:`NetError`.
 
-        A status of ``TRY_AGAIN`` is tried again; what still has one at the end is given as it is.
+        A status of ``TRY_AGAIN`` is tried again; what still has one after ``tries`` is given as it is.
         """
-        for turn in range(TRIES):
-            answer, final = self._follow(method, url, auth, dict(headers or {}), data, last=turn + 1 == TRIES)
+        for turn in range(tries):
+            answer, final = self._follow(method, url, auth, dict(headers or {}), data, last=turn + 1 == tries)
             if answer is None:
                 continue
             try:
                 wait = _patience(answer.headers.get("retry-after"), turn)
-                if answer.status_code not in TRY_AGAIN or turn + 1 == TRIES or wait > min(PATIENCE_SECONDS, self.left):
+                if answer.status_code not in TRY_AGAIN or turn + 1 == tries or wait > min(PATIENCE_SECONDS, self.left):
                     yield answer, final
                     return
             finally:
                 answer.close()
             time.sleep(wait)
+
+    @contextmanager
+    def stream(
+        self, url: str, *, most: int, auth: AuthBase | None = None, headers: Mapping[str, str] | None = None
+    ) -> Iterator[tuple[Answer, Iterator[bytes]]]:
+        """The answer to GET without its body, and the body as it comes: the file itself, as it lies on the server.
+
+        Raises :class:`NetError`, also while the body is read: for more than ``most`` bytes, or for one that breaks off.
+        """
+        asked = {"accept": "*/*", "accept-encoding": "identity", **(headers or {})}
+        with self.open("GET", url, auth=auth, headers=asked) as (answer, final):
+            found = {name.lower(): value for name, value in answer.headers.items()}
+            parts = self._parts(answer, url, most, decode=False)
+            yield _answer(url, final, answer.status_code, found, b""), parts
 
     def _follow(
         self, method: str, url: str, auth: AuthBase | None, headers: dict[str, str], data: bytes | None, *, last: bool
@@ -247,24 +270,25 @@ class Client:
 
     def _body(self, answer: Any, url: str, most: int) -> bytes:
         """All of it. Raises :class:`NetError` for one that is too long, too slow, or breaks off."""
+        return b"".join(self._parts(answer, url, most))
+
+    def _parts(self, answer: Any, url: str, most: int, *, decode: bool = True) -> Iterator[bytes]:
         import requests
         from urllib3.exceptions import HTTPError
 
-        parts: list[bytes] = []
         total = 0
         try:
             # read1 gives what has come: who sends a byte a second must not be waited for until a block is full.
-            while part := answer.raw.read1(_CHUNK, decode_content=True):
-                parts.append(part)
+            while part := answer.raw.read1(_CHUNK, decode_content=decode):
                 total += len(part)
                 self.counts["bytes"] += len(part)
                 if total > most:
                     raise NetError(f"{shown(url)}: the answer is longer than {_size(most)}", "hostile")
                 if self.left <= 0:
                     raise NetError(f"{shown(url)}: the answer did not end in time")
+                yield part
         except (requests.RequestException, HTTPError, OSError) as error:
             raise NetError(f"{shown(url)}: the answer broke off ({reason(error)})") from None
-        return b"".join(parts)
 
     def _gate(self, url: str) -> threading.BoundedSemaphore:
         with self._lock:
