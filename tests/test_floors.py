@@ -12,13 +12,13 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "trtdoctor"
 FLOORS = [
     {"lazyre"},
-    {"text", "versions", "record"},
+    {"debversion", "text", "versions", "record"},
     {"mirror_facts", "net"},
     {"yamlfile", "snapshot", "findings"},
     {"matrix", "probes", "declared", "redaction", "requirements"},
     {"engine", "stack", "stated_environment"},
     {"demands", "waivers"},
-    {"policy"},
+    {"policy", "planned"},
     {"obtainable"},
     {"canary", "inventory", "reconcile", "rules"},
     {"diagnosis"},
