@@ -26,6 +26,19 @@ STATES = {
 }
 """Word to meaning."""
 
+SYNCS = {
+    "success": "the last run ended well",
+    "syncing": "a run is under way",
+    "pending": "a run is about to begin",
+    "failed": "the last run failed",
+    "paused": "no run is planned",
+    "disabled": "the site has switched it off",
+    "cache": "a reverse proxy with a cache: as fresh as upstream, and there as long as upstream is",
+    "proxy": "a reverse proxy without a cache: as fresh as upstream, and there as long as upstream is",
+    "unknown": "the page does not say, or says it in a word that is not known",
+}
+"""What status pages say of jobs: word to meaning."""
+
 
 def _hidden() -> str | None:
     """A field that ``--redact`` empties: it can name a site's own hosts."""
@@ -45,7 +58,8 @@ class MirrorFile:
     uploaded: str | None = None
     yanked: bool | None = None
     on: str = "both"
-    """Who lists it: ``both``, ``upstream``, ``mirror``; or ``wheels``: where the wheels behind stubs come from."""
+    """Who lists it: ``both``, ``upstream``, ``mirror``; ``wheels``: where stubs fetch their wheels from here;
+    ``upstream-wheels``: only where stubs fetch them from elsewhere (NVIDIA's own index)."""
 
 
 @record
@@ -53,10 +67,15 @@ class MirrorComponent:
     """One component in an image, read from its configuration without pulling a layer."""
 
     name: str = ""
-    """``tensorrt``, ``cuda``, ``cudnn``, ``cublas``, ``driver`` (the one that the image was made with), ``python``."""
+    """``tensorrt``, ``cuda``, ``cudnn``, ``cublas``, ``driver`` (the one that the image was made with), ``driver-cuda``
+    (the CUDA that the image demands of the driver), ``python``."""
     version: str = ""
     where: str | None = None
-    """The label or variable that says so: ``com.nvidia.tensorrt.version``, ``CUDA_VERSION``."""
+    """The label or variable that says so: ``com.nvidia.tensorrt.version``, ``CUDA_VERSION``; ``matrix`` where only that
+    does."""
+    on: str = "both"
+    """Whose image says so: ``both``, ``upstream``, ``mirror``. Two entries of one component on one side are a label and
+    a variable that disagree."""
 
 
 @record
@@ -72,7 +91,8 @@ class MirrorItem:
     state: str = "unknown"
     """One of ``STATES``."""
     evidence: str | None = None
-    """What the state rests on: ``digest``, ``sha256``, ``files``, ``listed``, ``status page``."""
+    """What the state rests on: ``digest``, ``platforms`` (the digests of an image's platforms), ``manifest``, ``layers``,
+    ``catalogue``, ``sha256``, ``files``, ``listed``, ``status page``."""
     detail: str | None = None
     """Why it is unknown, what differs, in words."""
     as_of: str | None = None
@@ -85,9 +105,15 @@ class MirrorItem:
     """``upload-time``, ``pushed`` (NGC), ``annotation``, ``image created``, ``release date``, ``first seen``, ``month``
     (no earlier than the month in an NGC tag)."""
     mirrored: str | None = None
-    """When the mirror got it, where it says so."""
+    """When the mirror got it, where it says so; of a job its last success."""
+    sync: str | None = None
+    """Of a job, one of ``SYNCS``."""
+    tried: str | None = None
+    """When a job last ran, well or not."""
+    scheduled: str | None = None
+    """When a job runs next."""
     platforms: tuple[str, ...] = ()
-    """Of upstream's image: ``linux/amd64``, ``linux/arm64``."""
+    """Of upstream's image: ``linux/amd64``, ``linux/arm64``; of the mirror's where upstream has none."""
     missing: tuple[str, ...] = ()
     """Platforms or file names that upstream has and the mirror has not."""
     files: tuple[MirrorFile, ...] = ()
@@ -99,12 +125,14 @@ class MirrorSide:
     """What answered at one of the addresses of a source."""
 
     role: str = "mirror"
-    """``upstream``, ``mirror``, ``wheels`` (the index behind stubs), ``status``, ``news``."""
+    """``upstream``, ``mirror``, ``wheels`` (the index behind stubs), ``upstream-wheels`` (NVIDIA's own, where stubs are
+    told to use another), ``status``, ``news``."""
     address: str | None = _hidden()
     state: str = "ok"
     """``ok``; ``unreachable`` (no connection, a time limit, a server error), ``denied`` (wants credentials),
     ``absent`` (it answers, and has no such repository or project at all), ``other-kind`` (what answers is no such
-    service), ``hostile`` (it broke a limit), ``unasked`` (only a state file was read)."""
+    service), ``hostile`` (it broke a limit), ``inconsistent`` (an apt repository whose lists of packages are not those
+    that its Release names: caught in the middle of a sync, apt refuses it), ``unasked`` (only a state file was read)."""
     detail: str | None = None
     product: str | None = None
     """What kind of mirror it is, as far as that shows: ``registry``, ``pull-through``, ``harbor``, ``nexus``,

@@ -99,14 +99,19 @@ class Client:
         *,
         kept: Cache | None = None,
         verify: bool | str = True,
+        verify_at: Mapping[str, bool | str] | None = None,
         at_once: int = AT_ONCE,
         connect: float = CONNECT_SECONDS,
         read: float = READ_SECONDS,
     ) -> None:
-        """``seconds`` is all the time that there is; ``verify`` is False, True, or a file of authorities."""
+        """``seconds`` is all the time that there is; ``verify`` is False, True, or a file of authorities.
+
+        ``verify_at`` says otherwise for single hosts and for those below them (``nvidia.com``).
+        """
         self.ends = time.monotonic() + seconds
         self.kept = kept
         self.verify = verify
+        self._verify_at = dict(verify_at or {})
         self.counts: Counter[str] = Counter()
         """Requests by method, and ``bytes`` received in bodies."""
         self._at_once = at_once
@@ -133,6 +138,13 @@ class Client:
     def left(self) -> float:
         """Seconds that are left; at least 0."""
         return max(0.0, self.ends - time.monotonic())
+
+    def verification(self, url: str) -> bool | str:
+        """How the certificate of a host is checked: True, not at all (False), or by a file of authorities."""
+        host = urlsplit(url).hostname or ""
+        parts = host.lower().split(".")
+        names = (".".join(parts[number:]) for number in range(len(parts)))
+        return next((self._verify_at[name] for name in names if name in self._verify_at), self.verify)
 
     @property
     def requests(self) -> int:
@@ -190,13 +202,17 @@ class Client:
         headers: Mapping[str, str] | None = None,
         data: bytes | None = None,
         tries: int = TRIES,
+        follow: bool = True,
     ) -> Iterator[tuple[Any, str]]:
         """The answer of requests, its body unread, and the address that gave it. Raises :class:`NetError`.
 
-        A status of ``TRY_AGAIN`` is tried again; what still has one after ``tries`` is given as it is.
+        A status of ``TRY_AGAIN`` is tried again; what still has one after ``tries`` is given as it is, and so is a
+        redirection where none is to be followed.
         """
+        redirects = REDIRECTS if follow else None
         for turn in range(tries):
-            answer, final = self._follow(method, url, auth, dict(headers or {}), data, last=turn + 1 == tries)
+            last = turn + 1 == tries
+            answer, final = self._follow(method, url, auth, dict(headers or {}), data, redirects, last=last)
             if answer is None:
                 continue
             try:
@@ -223,13 +239,21 @@ class Client:
             yield _answer(url, final, answer.status_code, found, b""), parts
 
     def _follow(
-        self, method: str, url: str, auth: AuthBase | None, headers: dict[str, str], data: bytes | None, *, last: bool
+        self,
+        method: str,
+        url: str,
+        auth: AuthBase | None,
+        headers: dict[str, str],
+        data: bytes | None,
+        redirects: int | None,
+        *,
+        last: bool,
     ) -> tuple[Any, str]:
         """Along redirections; None where there was no connection and it is worth another try."""
         import requests
 
         start = url
-        for _ in range(REDIRECTS + 1):
+        for _ in range((redirects or 0) + 1):
             if urlsplit(url).scheme not in ("http", "https"):
                 raise NetError(f"{shown(url)}: only http and https are asked", "hostile")
             if self.left <= 0:
@@ -246,7 +270,7 @@ class Client:
                         timeout=(min(self._timeouts[0], self.left + 0.1), min(self._timeouts[1], self.left + 0.1)),
                         stream=True,
                         allow_redirects=False,
-                        verify=self.verify,
+                        verify=self.verification(url),
                     )
             except (requests.exceptions.SSLError, requests.exceptions.InvalidURL) as error:
                 raise NetError(f"{shown(url)}: {reason(error)}") from None
@@ -256,7 +280,7 @@ class Client:
                 time.sleep(0.1)
                 return None, url
             place = answer.headers.get("location")
-            if answer.status_code not in _REDIRECTED or not place:
+            if answer.status_code not in _REDIRECTED or not place or redirects is None:
                 return answer, url
             answer.close()
             following = urljoin(url, place)
@@ -304,6 +328,11 @@ class Client:
 
             session = requests.Session()
             session.headers["User-Agent"] = f"trtdoctor/{__version__}"
+            if False in (self.verify, *self._verify_at.values()):
+                import urllib3
+
+                # Whoever turned it off is told so by a finding, once, and not by each request.
+                urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
             self._own.session = session
             with self._lock:
                 self._sessions.append(session)

@@ -1,0 +1,1 @@
+"""Mirrors and private registries beside their upstream: looked at here, judged by the rules of family MIR."""
