@@ -66,16 +66,14 @@ def diagnose(context: Context, chosen: Callable[[str], bool] = lambda _: True) -
     return found
 
 
-def first_error(context: Context, tolerated: frozenset[str] = frozenset()) -> tuple[str, Problem] | None:
-    """The code and the problem of the first error that is none of ``tolerated``; None when there is none.
+def errors(
+    context: Context, tolerated: frozenset[str] = frozenset(), unwanted: frozenset[str] = frozenset()
+) -> Iterator[tuple[str, Problem]]:
+    """Code and problem of each error that is none of ``tolerated``, as the rules come to them.
 
-    Like :func:`diagnose`, only that it stops there: for who asks of many environments whether they would do.
+    Like :func:`diagnose` for who asks of many environments whether they would do. Warnings of the codes ``unwanted``
+    count as errors.
     """
-    return next(errors(context, tolerated), None)
-
-
-def errors(context: Context, tolerated: frozenset[str] = frozenset()) -> Iterator[tuple[str, Problem]]:
-    """Code and problem of each error, none of ``tolerated``, as the rules come to them."""
     codes: set[str] = set()
     state = context.stack.state
     for rule in RULES:
@@ -85,7 +83,8 @@ def errors(context: Context, tolerated: frozenset[str] = frozenset()) -> Iterato
             continue
         for problem in rule.check(context):
             codes.add(rule.code)
-            if problem.severity is Severity.ERROR and rule.code not in tolerated:
+            bad = problem.severity is Severity.ERROR or (rule.code in unwanted and problem.severity is Severity.WARNING)
+            if bad and rule.code not in tolerated:
                 yield rule.code, problem
 
 

@@ -22,7 +22,7 @@ from trtdoctor.findings import (
 )
 from trtdoctor.inventory import inventory_of
 from trtdoctor.matrix import Matrix
-from trtdoctor.plan.steps import fixes_for
+from trtdoctor.plan.fixes import with_fixes
 from trtdoctor.policy import Policy
 from trtdoctor.reconcile import reconcile
 from trtdoctor.rules.base import Context
@@ -67,7 +67,7 @@ def judge(
         told = on_waivers(replace(context, uses=uses))
         findings += [item for item in told if chosen(item.code)]
     findings.sort(key=lambda item: item.severity.rank)
-    findings = [replace(item, fix=fixes_for(item.remedy, stack)) if item.remedy else item for item in findings]
+    findings = with_fixes(findings, context)
     left_out = frozenset(outside)
     unknowns = tuple(item for item in context.unknowns.values() if item.component not in left_out)
     inventory = inventory_of(stack, findings, unknowns)

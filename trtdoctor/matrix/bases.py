@@ -57,6 +57,20 @@ def find(matrix: Matrix, reference: str) -> Base | None:
     return None
 
 
+def glibc_of(matrix: Matrix, distribution: str | None, release: str | None) -> Fact | None:
+    """The glibc of a release of a distribution (``ubuntu``, ``22.04``); None where it is not known.
+
+    A point release (``centos`` 7.9) has the glibc of its major.
+    """
+    for row in matrix.rows("bases", "systems"):
+        known = row.text("release")
+        if row.text("distribution") == distribution and known is not None and release is not None:
+            fact = row.get("glibc")
+            if (release == known or release.startswith(f"{known}.")) and fact.known and fact.value != "none":
+                return fact
+    return None
+
+
 def _system(matrix: Matrix, word: str) -> Row | None:
     for row in matrix.rows("bases", "systems"):
         names = row.get("names").value

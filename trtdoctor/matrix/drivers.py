@@ -9,6 +9,8 @@ from trtdoctor.matrix.load import Matrix
 from trtdoctor.matrix.rows import UNKNOWN, Fact, Row
 from trtdoctor.versions import Answer, Version
 
+NONE = "none"
+"""The matrix's word for a generation that no branch has left out so far."""
 _SPAN = 8
 """How far Windows counts on inside a branch: 551 to 553 are R550, 471 to 475 are R470."""
 _SPAN_NEWEST = 4
@@ -102,7 +104,7 @@ def serves(matrix: Matrix, driver: Version, capability: str) -> Judgement:
     row = branch_of(matrix, driver)
     branch = int(row.key) if row else driver.major
     gpu = f"compute capability {capability}"
-    if last is not None and last.value != "none" and branch > int(last.value):
+    if last is not None and last.value != NONE and branch > int(last.value):
         return Judgement(Answer.NO, f"R{last.value} is the last driver branch for {gpu}", (last,), "dropped")
     if first is not None and branch < int(first.value):
         return Judgement(Answer.NO, f"{gpu} needs a driver of R{first.value} or newer", (first,), "too-old")

@@ -52,6 +52,14 @@ def all_releases(matrix: Matrix, product: str = "full") -> list[Row]:
     return matrix.rows(_file(product), "releases")
 
 
+def newest_of_major(matrix: Matrix, major: int, product: str = "full") -> Row | None:
+    """The newest general release of a major; None when there is none."""
+    for row in all_releases(matrix, product):
+        if Version.parse(row.key).major == major and row.get("status").value in INSTALLABLE:
+            return row
+    return None
+
+
 def newer_than_matrix(matrix: Matrix, version: Version, product: str = "full") -> bool:
     """Whether ``version`` is surely newer than every release of the matrix."""
     newest = Version.parse(all_releases(matrix, product)[0].key)

@@ -23,7 +23,8 @@ def fixes_for(remedy: Remedy, stack: Stack) -> tuple[Fix, ...]:
     return tuple(make(remedy, stack))
 
 
-def _python(stack: Stack) -> str:
+def python_of(stack: Stack) -> str:
+    """The interpreter that is judged, quoted for a shell; ``python3`` where its path is not known."""
     path = stack.interpreter.path if stack.interpreter else None
     return shlex.quote(path) if path and not path.startswith("<") else "python3"
 
@@ -39,7 +40,7 @@ def _pip(remedy: Remedy, stack: Stack) -> list[Fix]:
     if stack.jetson:
         return [Fix("manual", f"Use the {remedy.component} of JetPack (apt), not pip: {remedy.reason}")]
     options = f"{remedy.detail('options')} " if remedy.detail("options") else ""  # a constant of the rule
-    text = f"{_python(stack)} -m pip install {options}{' '.join(shlex.quote(spec) for spec in specs)}"
+    text = f"{python_of(stack)} -m pip install {options}{' '.join(shlex.quote(spec) for spec in specs)}"
     gone = (remedy.detail("remove") or "").split()
     return [*([_uninstall(gone, stack)] if gone else []), Fix("shell", text)]
 
@@ -49,7 +50,7 @@ def _pip_uninstall(remedy: Remedy, stack: Stack) -> list[Fix]:
 
 
 def _uninstall(names: list[str], stack: Stack) -> Fix:
-    return Fix("shell", f"{_python(stack)} -m pip uninstall -y {' '.join(shlex.quote(name) for name in names)}")
+    return Fix("shell", f"{python_of(stack)} -m pip uninstall -y {' '.join(shlex.quote(name) for name in names)}")
 
 
 def _driver(remedy: Remedy, stack: Stack) -> list[Fix]:

@@ -1,0 +1,146 @@
+"""The whole answer to a question: the plans, or why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trtdoctor import __version__
+from trtdoctor.diagnosis import diagnose, errors
+from trtdoctor.findings import MatrixInfo, Severity
+from trtdoctor.matrix import api_changes, artefacts
+from trtdoctor.plan.builds import Build
+from trtdoctor.plan.commands import apt_pins, commands, pins
+from trtdoctor.plan.fit import driver_floor
+from trtdoctor.plan.impossible import explain
+from trtdoctor.plan.model import Artefact, Plan, PlanReport, Refused, Upgrade
+from trtdoctor.plan.pins import EXTRA_INDEX
+from trtdoctor.plan.question import Question
+from trtdoctor.plan.search import Candidate, Found, search
+from trtdoctor.plan.words import gives_up, kept, supported_until, title, why
+from trtdoctor.text import clean
+from trtdoctor.versions import Version
+
+MOST = 60
+"""So many candidates are judged by the rules at most."""
+_MOST_REFUSED = 5
+
+
+def answer(question: Question, *, top: int = 3, every: bool = False, upgrade: Version | None = None) -> PlanReport:
+    """The ``top`` best plans. ``upgrade`` is a TensorRT that is asked for by name: what going there means is told."""
+    found = search(question, top=top, most=MOST, every=every)
+    plans = tuple(plan_of(question, candidate) for candidate in found.candidates)
+    return PlanReport(
+        plans=plans,
+        impossible=None if plans else explain(question, found),
+        considered=found.considered,
+        refused=tuple(_refused(question, found)),
+        broken=tuple(f"{code} {problem.title}" for code, problem in errors(question.context)),
+        needs=tuple(demand.text for demand in question.demands),
+        goal=question.goal,
+        as_of=question.as_of.isoformat(),
+        program=__version__,
+        matrix=MatrixInfo.of(question.matrix, question.as_of),
+        upgrade=_upgrade(question, found, upgrade) if upgrade is not None else None,
+        unknowns=tuple(_unknowns(question)),
+    )
+
+
+def plan_of(question: Question, candidate: Candidate) -> Plan:
+    """A candidate with everything that people want to know of it."""
+    wanted = pins(question, candidate)
+    build = candidate.weighed.build if candidate.weighed else None
+    floor = driver_floor(question, build) if build is not None else None
+    return Plan(
+        install=build.way if build is not None else "keep",
+        title=title(question, candidate),
+        changes=candidate.changes,
+        kept=tuple(kept(question, candidate)),
+        commands=commands(question, candidate),
+        environment=candidate.environment,
+        gives_up=tuple(gives_up(question, candidate)),
+        why=tuple(why(question, candidate)),
+        cost=candidate.cost,
+        pins=wanted,
+        artefacts=tuple(_artefacts(question, candidate, build)),
+        apt=apt_pins(question, candidate),
+        driver_floor=str(floor) if floor is not None else None,
+        supported_until=supported_until(question, candidate),
+        warnings=tuple(_warnings(candidate)),
+    )
+
+
+def _artefacts(question: Question, candidate: Candidate, build: Build | None) -> Iterator[Artefact]:
+    """The files that pip would take, as far as they are recorded; the image."""
+    if build is not None and build.way == "container":
+        yield Artefact(build.name)
+        return
+    python = candidate.environment.get("python")
+    platform = question.platforms[0] if len(question.platforms) == 1 else None
+    for name, version in pins(question, candidate):
+        stub = artefacts.is_stub(question.matrix, name, version) is True
+        file = artefacts.fitting(
+            question.matrix, name, version, python=python, platform=platform, glibc=candidate.environment.get("glibc")
+        )
+        if file is not None:
+            origin = EXTRA_INDEX if stub else None
+            yield Artefact(file.name, name, version, file.size, file.sha256, origin, stub)
+        else:
+            yield Artefact(f"{name}=={version}", name, version, stub=stub)
+
+
+def _warnings(candidate: Candidate) -> Iterator[str]:
+    """What ``check`` says of the result: warnings, and errors of the machine that no installation takes away."""
+    yield from (f"{text} (stays)" for text in candidate.remaining)
+    for finding in diagnose(candidate.context):
+        if finding.severity is Severity.WARNING:
+            yield f"{finding.code} {finding.title}"
+
+
+def _refused(question: Question, found: Found) -> Iterator[Refused]:
+    """What a policy took out that would have come before the best plan."""
+    best = found.candidates[0].cost if found.candidates else None
+    number = 0
+    for weighed in found.refused:
+        said = [refusal for refusal in weighed.refusals if refusal.fact == "the policy"]
+        if len(said) == len(weighed.refusals) and (best is None or weighed.cost <= best):
+            number += 1
+            if number > _MOST_REFUSED:
+                return
+            yield Refused(weighed.build.label, clean(said[0].text.partition(": ")[2]))
+
+
+def _unknowns(question: Question) -> Iterator[str]:
+    """What would narrow the choice."""
+    stack = question.stack
+    if question.snapshot.gpus is None:
+        yield "the GPU: --set gpu=NAME, or --gpu NAME"
+    if stack.driver is None and stack.snapshot.driver.installed is None and not stack.jetson:
+        yield "the driver: --set driver=VERSION"
+    if question.python is None:
+        yield "the Python: --set python=VERSION"
+    if len(question.platforms) != 1:
+        yield "system and architecture: --set os=NAME --set arch=NAME"
+
+
+def _upgrade(question: Question, found: Found, wanted: Version) -> Upgrade:
+    """What it means to go to a release that was asked for by name."""
+    target = wanted
+    for candidate in found.candidates:
+        if candidate.weighed is not None and candidate.weighed.build.version.may_be(wanted):
+            target = candidate.weighed.build.version
+            break
+    before = question.present
+    gone = api_changes.removed_between(question.matrix, before, target) if before is not None else []
+    engines = [
+        f"the engine that TensorRT {engine.tensorrt or 'of an unknown release'} built"
+        for engine in question.snapshot.engines
+    ]
+    if not engines and before is not None and before.short(3) != target.short(3):
+        engines = [f"every engine that TensorRT {before} built"]
+    return Upgrade(
+        before=str(before) if before is not None else None,
+        after=str(target),
+        removed=tuple(f"{row.key}: {instead}" if (instead := api_changes.instead(row)) else row.key for row in gone),
+        deprecated=len(api_changes.deprecated_in(question.matrix, target)),
+        engines=tuple(engines),
+    )

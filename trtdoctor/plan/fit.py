@@ -1,0 +1,336 @@
+"""Whether a build fits, asked of the matrix alone: what forbids it, what must change for it, what nobody knows.
+
+Quick, so that hundreds of builds can be weighed; the rules have the last word on the few that are chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trtdoctor.matrix import apt, bases, cuda, cudnn, drivers, serving, tensorrt
+from trtdoctor.matrix.judgement import Judgement
+from trtdoctor.plan.age import too_young
+from trtdoctor.plan.builds import Build
+from trtdoctor.plan.model import KINDS, LEAVING, OLDER, OTHER_MAJOR, OTHER_WAY, UNSURE
+from trtdoctor.plan.question import Question
+from trtdoctor.record import record
+from trtdoctor.rules.issues import concerns, issues_of
+from trtdoctor.rules.wheels import glibc_of, listed, tags_for
+from trtdoctor.versions import Answer, Version
+
+_IMAGES_FROM = 7
+"""The JetPack from which on the images for Arm servers are those for Jetson too (containers.yaml, rule igpu)."""
+
+
+@record
+class Refusal:
+    """One fact that forbids a build."""
+
+    fact: str
+    """What it is: ``compute capability 6.1``, ``driver 470.256.02, which is to stay``."""
+    text: str
+    """Why that forbids it."""
+
+
+@record
+class Weighed:
+    """A build with what it takes."""
+
+    build: Build
+    refusals: tuple[Refusal, ...]
+    driver: Version | None
+    """The driver that it needs and that is not there; None where there is nothing to do."""
+    python: str | None
+    """The Python that it needs instead of the one that is there, ``3.12``."""
+    unsure: tuple[str, ...]
+    """What the matrix cannot confirm."""
+    penalty: int
+    """What it takes beside its changes: another way, another major, an older release, what is not confirmed."""
+
+    @property
+    def cost(self) -> int:
+        """The least that it takes, before the rules were asked."""
+        more = (KINDS["driver"] if self.driver is not None else 0) + (KINDS["python"] if self.python is not None else 0)
+        return KINDS[self.build.way] + more + self.penalty
+
+
+def weigh(question: Question, build: Build) -> Weighed:
+    """What a build takes here."""
+    refusals: list[Refusal] = []
+    unsure: list[str] = []
+    refusals += _demanded(question, build)
+    refusals += _by_policy(question, build)
+    refusals += _by_gpu(question, build, unsure)
+    refusals += _by_platform(question, build)
+    unsure += _unseen(question, build)
+    refusals += _known_bad(question, build)
+    python = _python(question, build, refusals)
+    driver = _driver(question, build, refusals)
+    return Weighed(build, tuple(refusals), driver, python, tuple(unsure), _penalty(question, build, unsure))
+
+
+def _penalty(question: Question, build: Build, unsure: list[str]) -> int:
+    penalty = 0
+    if question.way is not None and question.way != build.way:
+        penalty += LEAVING if question.way in ("container", "jetpack") else OTHER_WAY
+    present = question.present
+    if present is not None and present.major != build.version.major:
+        penalty += OTHER_MAJOR
+    if present is not None and build.version.below(present) is Answer.YES:
+        penalty += OLDER
+    return penalty + (UNSURE if unsure else 0)
+
+
+# -- wishes and policy -------------------------------------------------------------------------------------------------
+
+
+def _demanded(question: Question, build: Build) -> Iterator[Refusal]:
+    subject = "tensorrt-rtx" if build.product == "rtx" else "tensorrt"
+    text = question.unmet(subject, build.version)
+    if text is not None:
+        yield Refusal(f"{text}, which is required", f"{build.label} is none of them")
+    if build.way == "pip" and question.context.wants("cpp"):
+        yield Refusal("C++, which is wanted", "wheels bring neither headers nor libraries to link with")
+    if "tensorrt" in question.keep and question.present is not None:
+        yield Refusal(f"TensorRT {question.present}, which is to stay", f"{build.label} is another one")
+    if "container" in question.keep and build.way == "container":
+        yield Refusal("the container, which is to stay", f"{build.name} is another one")
+    if "os" in question.keep and build.way == "jetpack":
+        yield Refusal("the system, which is to stay", f"JetPack {build.name} is another one")
+    if build.flavour and "cuda" in question.keep:
+        present = {item.version.major for item in question.stack.of("cuda") if item.version}
+        if present and int(build.flavour[2:]) not in present:
+            shown = " and ".join(map(str, sorted(present)))
+            yield Refusal(f"CUDA {shown}, which is to stay", f"{build.label} needs CUDA {build.flavour[2:]}")
+
+
+def _by_policy(question: Question, build: Build) -> Iterator[Refusal]:
+    policy = question.policy
+    subject = "tensorrt-rtx" if build.product == "rtx" else "tensorrt"
+    said = policy.refuses(subject, build.version)
+    if said is None and build.way == "container":
+        said = policy.refuses_image(build.name.rpartition(":")[2])
+    if said is None and policy.channel == "lts":
+        said = _not_lts(question, build)
+    if said is None and policy.age is not None:
+        said = too_young(question, build, policy.age)
+    if said is not None:
+        yield Refusal("the policy", f"{build.label}: {said}")
+
+
+def _not_lts(question: Question, build: Build) -> str | None:
+    """Why a build is not what the channel ``lts`` allows: see :data:`trtdoctor.policy.CHANNELS`."""
+    newest = tensorrt.newest_of_major(question.matrix, build.version.major, build.product)
+    if newest is not None and newest.key != build.release:
+        return f"channel lts: the last general release of this major is {newest.key}"
+    served = [
+        Version.maybe(row.text("cuda"))
+        for row in drivers.branches(question.matrix)
+        if row.text("type") == "lts"
+        and drivers.ended(question.matrix, Version.parse(row.key), question.as_of).answer is Answer.NO
+    ]
+    major = int(build.flavour[2:]) if build.flavour else 0
+    if not any(version is not None and version.major >= major for version in served):
+        return f"channel lts: no long-term driver that the vendor still keeps serves CUDA {major}"
+    return None
+
+
+# -- the machine -------------------------------------------------------------------------------------------------------
+
+
+def _by_gpu(question: Question, build: Build, unsure: list[str]) -> Iterator[Refusal]:
+    for capability in question.capabilities:
+        judged = _served(question, build, capability)
+        if judged.answer is Answer.NO and judged.word == "no-build":
+            continue  # the platform's fault, which is told on its own
+        if judged.answer is Answer.NO:
+            yield Refusal(f"compute capability {capability}", judged.reason)
+        elif judged.answer is Answer.UNKNOWN:
+            unsure.append(judged.reason)
+
+
+def _unseen(question: Question, build: Build) -> Iterator[str]:
+    """That nobody saw a version in the repository of this system."""
+    if build.way == "apt" and build.place is not None:
+        judged = apt.offers(question.matrix, build.place, Version.parse(build.release), build.flavour)
+        if judged.answer is Answer.UNKNOWN:
+            yield judged.reason
+
+
+def _served(question: Question, build: Build, capability: str) -> Judgement:
+    key = ("plan: served", build.product, build.release, build.flavour, build.way, capability, question.platforms)
+
+    def make() -> Judgement:
+        platform = question.platforms[0] if len(question.platforms) == 1 else None
+        if build.way == "jetpack":
+            platform = "jetson"
+        elif build.way == "container" and platform == "jetson":
+            platform = "linux-aarch64"
+        return tensorrt.serves(build.row, capability, build.flavour or None, platform)
+
+    return question.matrix.remember(key, make)
+
+
+def _by_platform(question: Question, build: Build) -> Iterator[Refusal]:
+    platform = question.platforms[0] if len(question.platforms) == 1 else None
+    if build.way == "jetpack":
+        yield from _by_module(question, build, platform)
+    elif platform == "jetson":
+        yield from _on_jetson(question, build)
+    elif platform is None:
+        return
+    elif build.way == "container" and platform.startswith("windows"):
+        yield Refusal(platform, "NVIDIA's images are for Linux (on Windows: in WSL)")
+    elif not serving.has_build(build.row, build.flavour, platform):
+        yield Refusal(platform, f"there is no {build.label} on {platform}")
+    elif build.way == "pip":
+        yield from _by_wheel(question, build, platform)
+
+
+def _by_module(question: Question, build: Build, platform: str | None) -> Iterator[Refusal]:
+    if question.platforms and "jetson" not in question.platforms:
+        yield Refusal(platform or "this system", "JetPack is for Jetson modules")
+        return
+    known = listed(build.place.get("compute_capabilities").value) if build.place is not None else []
+    for capability in question.capabilities:
+        if known and capability not in known:
+            yield Refusal(f"compute capability {capability}", f"JetPack {build.name} is not for this module")
+
+
+def _on_jetson(question: Question, build: Build) -> Iterator[Refusal]:
+    if build.way != "container":
+        yield Refusal("Jetson", "TensorRT on a Jetson comes with JetPack")
+        return
+    pack = Version.maybe(question.snapshot.platform.jetpack or None)
+    if pack is None or pack.major < _IMAGES_FROM:
+        yield Refusal("Jetson", f"NVIDIA's images for servers run on a Jetson from JetPack {_IMAGES_FROM} on")
+
+
+def _by_wheel(question: Question, build: Build, platform: str) -> Iterator[Refusal]:
+    table = build.row.get("builds", build.flavour, "wheels").value
+    if not isinstance(table, dict):
+        return
+    tags = tags_for(table, platform)
+    if not tags:
+        yield Refusal(platform, f"there is no wheel of {build.label} for {platform}")
+        return
+    found = question.snapshot.platform
+    if found.libc == "musl":
+        yield Refusal("musl", "NVIDIA's wheels need glibc")
+        return
+    have = Version.maybe(found.glibc)
+    if have is None:
+        fact = bases.glibc_of(question.matrix, found.distribution, found.distribution_version)
+        have = Version.maybe(fact.value) if fact is not None else None
+    floors = [floor for floor in map(glibc_of, tags) if floor is not None]
+    if have is not None and floors and all(have.below(floor) is Answer.YES for floor in floors):
+        lowest = min(floors, key=Version.sort_key)
+        yield Refusal(f"glibc {have}", f"wheels of {build.label} need glibc {lowest}")
+
+
+def _python(question: Question, build: Build, refusals: list[Refusal]) -> str | None:
+    """The Python that a build needs in place of the one that is there: the nearest, newer ones first."""
+    wanted = question.python_tag
+    if build.way != "pip" or wanted is None:
+        return None
+    table = build.row.get("builds", build.flavour, "wheels").value
+    places = question.platforms if len(question.platforms) == 1 else ()
+    tags = [tag for place in places for tag in tags_for(table, place)] or list(table)
+    offered = {python for tag in tags for python in listed(table[tag])}
+    if not offered or wanted in offered:
+        return None
+    have = question.python
+    if have is None or "python" in question.keep or question.specifiers("python"):
+        shown = f"Python {have.short(2)}" if have else wanted
+        refusals.append(Refusal(f"{shown}, which is to stay", f"there is no wheel of {build.label} for it"))
+        return None
+    minors = sorted(
+        (int(item[3:]) for item in offered if item[2:3] == "3" and item[3:].isdecimal()),
+        key=lambda minor: (abs(minor - (have.minor or 0)), -minor),
+    )
+    if not minors:
+        refusals.append(Refusal(f"Python {have.short(2)}", f"there is no wheel of {build.label} for any Python 3"))
+        return None
+    return f"3.{minors[0]}"
+
+
+# -- the driver --------------------------------------------------------------------------------------------------------
+
+
+def driver_floor(question: Question, build: Build) -> Version | None:
+    """The oldest driver that serves a build on these GPUs, as far as that is known."""
+    key = ("plan: driver floor", build.product, build.release, build.flavour, build.way, build.name, question.system)
+    own = question.matrix.remember(key, lambda: _own_floor(question, build))
+    floors = [own] if own is not None else []
+    for capability in question.capabilities:
+        first = drivers.first_branch_for(question.matrix, capability)
+        if first is not None:
+            floors.append(Version.parse(str(first.value)))
+    return max(floors, key=Version.sort_key, default=None)
+
+
+def _own_floor(question: Question, build: Build) -> Version | None:
+    """Of the release, of its CUDA major, and of the image."""
+    facts = []
+    if build.flavour and int(build.flavour[2:]) >= 11:
+        facts.append(cuda.major_floor(question.matrix, Version.parse(build.flavour[2:]), question.system))
+    elif build.flavour:
+        built = tensorrt.built_with(build.row, build.flavour)
+        version = Version.maybe(built.value) if built else None
+        facts.append(cuda.major_floor(question.matrix, version, question.system) if version else None)
+    facts.append(tensorrt.driver_floor(build.row, build.flavour, question.system))
+    if build.way == "container" and build.place is not None:
+        facts.append(build.place.get("driver", "needed", "minimum_branch"))
+    need = tensorrt.cudnn(build.row)
+    version = Version.maybe(need.version)
+    if build.way == "pip" and need.need == "required" and version is not None:
+        facts.append(cudnn.driver_floor(question.matrix, version, build.flavour, question.system))
+    bounds = [Version.maybe(fact.value) for fact in facts if fact is not None and isinstance(fact.value, str)]
+    return max((bound for bound in bounds if bound is not None), key=Version.sort_key, default=None)
+
+
+def _driver(question: Question, build: Build, refusals: list[Refusal]) -> Version | None:
+    """The driver that is needed and not there. None on a Jetson, whose driver is part of JetPack."""
+    if question.stack.jetson or build.way == "jetpack":
+        return None
+    floor = driver_floor(question, build)
+    have = question.stack.driver
+    if floor is None or (have is not None and have.at_least(floor) is not Answer.NO):
+        return None
+    if have is None and question.snapshot.driver.installed is not False:
+        return None  # nobody knows which driver there is: the plan names its floor
+    for capability in question.capabilities:
+        last = drivers.last_branch_for(question.matrix, capability)
+        if last is not None and last.value != drivers.NONE and floor.major > int(str(last.value)):
+            refusals.append(
+                Refusal(
+                    f"compute capability {capability}",
+                    f"{build.label} needs driver {floor}, and R{last.value} is the last for it",
+                )
+            )
+            return None
+    if "driver" in question.keep:
+        shown = f"driver {have}, which is to stay" if have else "no driver, which is to stay so"
+        refusals.append(Refusal(shown, f"{build.label} needs driver {floor} or newer"))
+        return None
+    return floor
+
+
+# -- known issues ------------------------------------------------------------------------------------------------------
+
+
+def _known_bad(question: Question, build: Build) -> Iterator[Refusal]:
+    if build.way in ("container", "jetpack") or build.product != "full":
+        return
+    for issue in issues_of(question.context, build.version):
+        if issue.severity == "info" or issue.judged:
+            continue
+        answer = concerns(
+            question.context,
+            issue,
+            by_pip=build.way == "pip",
+            platforms=question.platforms,
+            flavours=frozenset({build.flavour}),
+        )
+        if answer is Answer.YES:
+            yield Refusal(f"{build.label} itself", f"it is known to be bad here: {issue.row.text('what')}")

@@ -1,0 +1,103 @@
+"""The fix of each finding: the planner's way out where versions have to change, else the step that the rule knows.
+
+What ``check`` prints comes from here. One search answers all findings of a report together, so that the way out of one
+never leads into another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from trtdoctor.findings import Finding, Fix, Remedy, Severity
+from trtdoctor.plan.steps import fixes_for
+from trtdoctor.rules.base import Context
+
+if TYPE_CHECKING:
+    from trtdoctor.plan.question import Question
+    from trtdoctor.plan.search import Candidate
+
+MOST = 24
+"""So many candidates are judged for one report: at a millisecond each that stays within 50 ms."""
+_MOVES = ("install", "upgrade", "downgrade", "replace", "choose")
+"""Actions that put another version in place."""
+_MOVED = frozenset(
+    ("tensorrt", "tensorrt-rtx", "cuda", "cudnn", "cublas", "nvrtc", "driver", "python", "jetpack", "engine")
+    + ("onnxruntime", "torch", "torch-tensorrt", "tensorrt-llm", "package", "glibc")
+)
+"""Components that the planner moves."""
+_APART = {"ENG": "rebuild-engine", "API": "change-code"}
+"""Families whose way out is a step of its own, by the kind of its change."""
+
+
+def with_fixes(findings: Sequence[Finding], context: Context) -> list[Finding]:
+    """The findings, each with the steps that mend it."""
+    stack = context.stack
+    wrong = [item for item in findings if item.severity is not Severity.INFO and _is_planned(item.remedy)]
+    answer = _Answer(context, wrong) if wrong else None
+    mended = []
+    for item in findings:
+        steps = answer.steps(item) if answer is not None and item in wrong else ()
+        if not steps and item.remedy is not None:
+            steps = fixes_for(item.remedy, stack)
+        mended.append(replace(item, fix=steps) if steps else item)
+    return mended
+
+
+def _is_planned(remedy: Remedy | None) -> bool:
+    """Whether it asks for another version; one that repairs what is there (``options``) is a step of its own."""
+    return (
+        remedy is not None
+        and remedy.action in _MOVES
+        and remedy.component in _MOVED
+        and remedy.detail("options") is None
+    )
+
+
+class _Answer:
+    """One search for a whole report, made when the first finding asks."""
+
+    def __init__(self, context: Context, wrong: Sequence[Finding]) -> None:
+        self._context = context
+        self._wrong = wrong
+        self._made = False
+        self._found: tuple[Question, Candidate] | None = None
+
+    def steps(self, finding: Finding) -> tuple[Fix, ...]:
+        """The part of the way out that this finding needs; empty where there is none."""
+        if not self._made:
+            self._made, self._found = True, self._search()
+        if self._found is None:
+            return ()
+        from trtdoctor.plan.commands import commands
+
+        question, candidate = self._found
+        apart = _APART.get(finding.code[:3])
+        kinds = {change.kind for change in candidate.changes}
+        if not kinds:
+            return ()
+        if apart is not None and apart in kinds:
+            return commands(question, candidate, only=frozenset((apart,)))
+        return commands(question, candidate, only=frozenset(kinds) - set(_APART.values()))
+
+    def _search(self) -> tuple[Question, Candidate] | None:
+        from trtdoctor.plan.question import Question
+        from trtdoctor.plan.search import search
+
+        context = self._context
+        warned = frozenset(item.code for item in self._wrong if item.severity is Severity.WARNING)
+        for unwanted in dict.fromkeys((warned, frozenset[str]())):
+            question = Question(
+                context.snapshot,
+                context.matrix,
+                as_of=context.as_of,
+                goal=tuple(sorted(context.goal)),
+                demands=context.demands,
+                policy=context.policy,
+                unwanted=unwanted,
+            )
+            found = search(question, top=1, most=MOST)
+            if found.candidates:
+                return question, found.candidates[0]
+        return None

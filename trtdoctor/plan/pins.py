@@ -1,0 +1,136 @@
+"""What pip is told to install: every distribution of a build, each at one version that the matrix knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trtdoctor.matrix import Matrix, artefacts, cuda, cudnn, tensorrt, wheels
+from trtdoctor.plan.builds import Build
+from trtdoctor.rules.releases import known_spec
+from trtdoctor.versions import Version, within
+
+EXTRA_INDEX = "https://pypi.nvidia.com"
+"""NVIDIA's own index: where the wheels behind stubs are."""
+Pin = tuple[str, str]
+
+
+def pins_of(matrix: Matrix, build: Build, system: str) -> tuple[Pin, ...]:
+    """The distributions of a build: the meta packages, what they bring, and the CUDA libraries that it asks for."""
+    key = ("plan: pins", build.name, build.version, build.flavour, system)
+    return matrix.remember(key, lambda: tuple(dict.fromkeys(_pins(matrix, build, system))))
+
+
+def _pins(matrix: Matrix, build: Build, system: str) -> Iterator[Pin]:
+    parts = list(_parts(matrix, build.name, build.version, system))
+    yield from parts
+    named: dict[str, str] = {}
+    for name, version in parts:
+        for requirement in artefacts.requires(matrix, name, version) or ():
+            found = _requirement(requirement)
+            if found is not None and known_spec(matrix, found[0]) is not None:
+                named.setdefault(*found)
+    for name, version in _cuda_libraries(matrix, build):
+        if name not in dict(parts):
+            named.pop(name, None)
+            yield name, version
+    for name, specifier in named.items():
+        if name not in dict(parts):
+            newest = newest_version(matrix, name, specifier, build)
+            if newest is not None:
+                yield name, newest
+
+
+def _parts(matrix: Matrix, name: str, version: Version, system: str) -> Iterator[Pin]:
+    """A distribution and what a meta package resolves to, all the way down."""
+    listed = wheels.of(matrix, name, version)
+    yield name, version.text
+    fact = wheels.resolves_to(listed, system) if listed is not None and wheels.kind(listed) == "meta" else None
+    for part in fact.value if fact is not None and isinstance(fact.value, list) else ():
+        own = version if wheels.of(matrix, part, version) is not None else Version.parse(version.short(3))
+        yield from _parts(matrix, str(part), own, system)
+
+
+def _requirement(text: str) -> tuple[str, str] | None:
+    """Name and specifier of a requirement without a marker for something else; None where it has an extra."""
+    head, _, marker = text.partition(";")
+    if "extra" in marker:
+        return None
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    from trtdoctor.matrix.distributions import normalise
+
+    try:
+        found = Requirement(head.strip())
+    except InvalidRequirement:
+        return None
+    return normalise(found.name), str(found.specifier)
+
+
+def _cuda_libraries(matrix: Matrix, build: Build) -> Iterator[Pin]:
+    """What a build loads by name and its wheels leave open: cuDNN, cuBLAS and the CUDA runtime before 10."""
+    need = tensorrt.cudnn(build.row)
+    if need.need != "required" or build.product != "full":
+        return
+    version = cudnn_wheel(matrix, need.version, build.flavour)
+    if version is not None:
+        yield cuda_distribution(matrix, "nvidia-cudnn", build.flavour), version
+    built = tensorrt.built_with(build.row, build.flavour)
+    runtime = runtime_wheel(matrix, str(built.value) if built else None, build.flavour)
+    if runtime is not None:
+        yield cuda_distribution(matrix, "nvidia-cuda-runtime", build.flavour), runtime
+    blas = cuda_distribution(matrix, "nvidia-cublas", build.flavour)
+    newest = newest_version(matrix, blas, "", build)
+    if newest is not None:
+        yield blas, newest
+
+
+def cuda_distribution(matrix: Matrix, stem: str, flavour: str) -> str:
+    """``nvidia-cublas-cu12``; ``nvidia-cublas`` from CUDA 13 on, where the name with the suffix is a placeholder."""
+    spec = known_spec(matrix, f"{stem}-{flavour}")
+    return f"{stem}-{flavour}" if spec is not None and spec.real == "wheel" else stem
+
+
+def newest_version(matrix: Matrix, name: str, specifier: str, build: Build) -> str | None:
+    """The newest recorded version under ``specifier``; of the CUDA runtime the one that the build was made with."""
+    spec = known_spec(matrix, name)
+    if spec is not None and spec.component == "cuda":
+        built = tensorrt.built_with(build.row, build.flavour)
+        own = runtime_wheel(matrix, str(built.value) if built else None, build.flavour)
+        if own is not None and (not specifier or _allows(specifier, own)):
+            return own
+    major = build.flavour.removeprefix("cu")
+    for version in artefacts.versions(matrix, name):
+        own_major = spec is None or spec.component == "cudnn" or version.partition(".")[0] == major
+        if own_major and (not specifier or _allows(specifier, version)):
+            return version
+    return None
+
+
+def _allows(specifier: str, version: str) -> bool:
+    from trtdoctor.versions import Answer
+
+    return within(Version.parse(version), specifier) is Answer.YES
+
+
+def runtime_wheel(matrix: Matrix, toolkit: str | None, flavour: str) -> str | None:
+    """The wheel version of the CUDA runtime of a toolkit such as ``12.8``; of its newest where that is not known."""
+    wanted = Version.maybe(toolkit) or Version.parse(flavour.removeprefix("cu"))
+    for version in dict.fromkeys((wanted, Version.parse(flavour.removeprefix("cu")))):
+        for row in cuda.toolkits(matrix, version):
+            found = row.get("cudart_wheels").value
+            if isinstance(found, list) and found:
+                return str(found[0])
+    return None
+
+
+def cudnn_wheel(matrix: Matrix, version: str | None, flavour: str) -> str | None:
+    """The wheel of a cuDNN such as ``8.9`` for a CUDA flavour; the newest of its major where that one has none."""
+    wanted = Version.maybe(version)
+    if wanted is None:
+        return None
+    majors = [row for row in matrix.rows("cudnn", "releases") if Version.parse(row.key).major == wanted.major]
+    for row in (*cudnn.releases(matrix, wanted), *majors):
+        found = row.text("flavours", flavour, "wheel")
+        if found is not None and found != "none":
+            return found
+    return None

@@ -1,0 +1,180 @@
+"""What is asked of the planner: the environment, what must hold, what must stay."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from trtdoctor.declared import snapshot_of
+from trtdoctor.demands import PRODUCTS, Demand
+from trtdoctor.diagnosis import errors
+from trtdoctor.matrix import Matrix
+from trtdoctor.plan.environment import Environment, describe, entries
+from trtdoctor.policy import Policy
+from trtdoctor.rules.base import Context
+from trtdoctor.rules.releases import platforms_of
+from trtdoctor.rules.wheels import python_tag
+from trtdoctor.snapshot import Snapshot
+from trtdoctor.stack import ABSENT, Installation, Stack
+from trtdoctor.versions import Answer, Version, within
+
+if TYPE_CHECKING:
+    from trtdoctor.obtainable import Obtainable
+
+_OF_MACHINE = ("os", "wsl", "arch", "glibc", "gpus", "driver", "container", "loader")
+"""What is there before anything is installed."""
+
+
+class Question:
+    """One question, and what follows from it at once. Immutable by convention."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        matrix: Matrix,
+        *,
+        as_of: date,
+        goal: tuple[str, ...],
+        demands: tuple[Demand, ...] = (),
+        keep: tuple[str, ...] = (),
+        install: tuple[str, ...] = (),
+        policy: Policy | None = None,
+        held: Obtainable | None = None,
+        unwanted: frozenset[str] = frozenset(),
+    ) -> None:
+        """``install`` are the ways that will do, empty for all; ``held`` is what can be had where not everything can.
+
+        ``unwanted`` are codes of warnings that a plan must take away as it does errors.
+        """
+        self.snapshot = snapshot
+        self.matrix = matrix
+        self.as_of = as_of
+        self.goal = goal
+        self.demands = demands
+        self.policy = policy or Policy()
+        self.keep = frozenset((*keep, *self.policy.keep))
+        self.install = install
+        self.held = held
+        self.unwanted = unwanted
+
+    @cached_property
+    def environment(self) -> Environment:
+        """What there is, as people describe it. Not to be changed."""
+        return describe(Stack(self.snapshot, self.matrix))
+
+    @cached_property
+    def context(self) -> Context:
+        """For judging what there is: from the description, so that it is judged as every candidate is."""
+        return self.judged(self.environment)
+
+    @property
+    def stack(self) -> Stack:
+        """What there is, as rules look at it."""
+        return self.context.stack
+
+    def judged(self, environment: Environment) -> Context:
+        """For judging an environment under this question."""
+        words = frozenset(environment.get("wants") or self.goal)
+        stack = Stack(snapshot_of(environment), self.matrix)
+        return Context(stack, self.matrix, self.as_of, words, self.demands, self.policy)
+
+    @cached_property
+    def own_faults(self) -> frozenset[str]:
+        """Codes of what is wrong with the machine whatever is installed on it: no plan can be blamed for them."""
+        bare = {key: value for key, value in self.environment.items() if key in _OF_MACHINE}
+        if "container" in bare:
+            bare["container"] = {key: value for key, value in bare["container"].items() if key != "image"}
+        words = tuple(word for word in self.goal if word in ("build", "run"))
+        bare["wants"] = list(words or ("build", "run"))
+        return frozenset(code for code, _ in errors(self.judged(bare)))
+
+    @cached_property
+    def absent(self) -> bool:
+        """Whether somebody looked for TensorRT and found none."""
+        name = "tensorrt-rtx" if self.product == "rtx" else "tensorrt"
+        return Stack(self.snapshot, self.matrix).state(name) == ABSENT
+
+    @cached_property
+    def platforms(self) -> tuple[str, ...]:
+        """Those of the matrix that this machine may be."""
+        return platforms_of(self.stack)
+
+    @cached_property
+    def system(self) -> str:
+        """Whose driver numbers hold: ``linux`` or ``windows``."""
+        return self.stack.driver_system
+
+    @cached_property
+    def capabilities(self) -> tuple[str, ...]:
+        """The compute capabilities of the GPUs that are to be served, as far as they are known."""
+        return tuple(dict.fromkeys(gpu.compute_capability for gpu in self.stack.gpus if gpu.compute_capability))
+
+    @cached_property
+    def python(self) -> Version | None:
+        """The Python that is judged; None when it is not known to its minor."""
+        found = self.stack.interpreter
+        version = Version.maybe(found.version) if found else None
+        return version if version is not None and version.minor is not None else None
+
+    @cached_property
+    def python_tag(self) -> str | None:
+        """``cp312``; None when that is not known, or it is no CPython."""
+        return python_tag(self.context)
+
+    @cached_property
+    def product(self) -> str:
+        """The product that is wanted: ``full`` or ``rtx``; by the demands, else the one that is there."""
+        asked = [PRODUCTS[demand.subject] for demand in self.demands if demand.subject in PRODUCTS]
+        if asked:
+            return asked[0]
+        present = [entry.get("product", "full") for entry in entries(self.environment, "tensorrt")]
+        return "rtx" if present and set(present) == {"rtx"} else "full"
+
+    @cached_property
+    def installed(self) -> tuple[Installation, ...]:
+        """The installations of that product, those that are used where that is known; lean and dispatch are of it."""
+        return self.stack.rtxs if self.product == "rtx" else self.stack.tensorrts
+
+    @cached_property
+    def present(self) -> Version | None:
+        """The TensorRT of that product that is there and used; None for none, or for one of unknown version."""
+        versions = [item.version for item in self.installed if item.version]
+        return max(versions, key=Version.sort_key, default=None)
+
+    @cached_property
+    def way(self) -> str | None:
+        """How that TensorRT came: ``pip``, ``apt``, ``container``, ``jetpack``, ``archive``; None when nobody knows."""
+        if self.stack.jetson:
+            return "jetpack"
+        origin = self.installed[0].origin if self.installed else None
+        ways = {"pip": "pip", "apt": "apt", "container": "container", "tar": "archive", "zip": "archive"}
+        if origin in ways:
+            return ways[origin]
+        return "container" if not self.installed and self.image else None
+
+    @cached_property
+    def image(self) -> str | None:
+        """The name of NVIDIA's own image that this is, ``tritonserver``; None where it is none."""
+        reference = self.environment.get("container", {}).get("image") or ""
+        path, _, _ = reference.partition("@")[0].rpartition(":")
+        return path.rpartition("/")[2] if path.startswith("nvcr.io/nvidia/") else None
+
+    @cached_property
+    def system_words(self) -> tuple[str, str, str] | None:
+        """Distribution, release and architecture, whose apt repository counts; None where one is not known."""
+        platform = self.stack.snapshot.platform
+        if not (platform.distribution and platform.distribution_version and platform.architecture):
+            return None
+        return platform.distribution, platform.distribution_version, platform.architecture
+
+    def specifiers(self, subject: str) -> tuple[str, ...]:
+        """What the demands say of the versions of a subject."""
+        return tuple(demand.specifier for demand in self.demands if demand.subject == subject and demand.specifier)
+
+    def unmet(self, subject: str, version: Version) -> str | None:
+        """The demand that a version of a subject surely does not meet; None when there is none."""
+        for demand in self.demands:
+            if demand.subject == subject and demand.specifier and within(version, demand.specifier) is Answer.NO:
+                return demand.text
+        return None

@@ -1,0 +1,265 @@
+"""The search: builds by what they take, each judged by the rules and mended until nothing is wrong, or given up.
+
+Best first: a build waits with the least that it can take; once the rules have had their say it waits with what it
+really takes; what comes out at the front is the next best plan.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+
+from trtdoctor.demands import answer
+from trtdoctor.diagnosis import errors
+from trtdoctor.matrix import frameworks as known_frameworks
+from trtdoctor.plan import frameworks
+from trtdoctor.plan.builds import REPOSITORIES, builds
+from trtdoctor.plan.environment import Environment, copied
+from trtdoctor.plan.fit import Refusal, Weighed, weigh
+from trtdoctor.plan.mend import mended
+from trtdoctor.plan.model import KINDS, Change
+from trtdoctor.plan.question import Question
+from trtdoctor.plan.ways import applied
+from trtdoctor.record import record
+from trtdoctor.rules.base import Context
+from trtdoctor.versions import Answer, Version
+
+WAYS = ("pip", "apt", "container", "jetpack", "archive")
+_ROUNDS = 8
+"""So often one candidate is mended."""
+
+
+@record
+class Candidate:
+    """A stack that has been judged and found whole."""
+
+    weighed: Weighed | None
+    """None where TensorRT stays as it is."""
+    environment: Environment
+    changes: tuple[Change, ...]
+    cost: int
+    context: Context
+    """The environment as it was judged."""
+    remaining: tuple[str, ...] = ()
+    """Errors of the machine itself that no installation takes away: code and title."""
+
+
+@record
+class Found:
+    """What the search came to."""
+
+    candidates: tuple[Candidate, ...]
+    considered: int
+    refused: tuple[Weighed, ...]
+    """Builds that something forbids, in the order in which they would have come."""
+    dead_ends: tuple[tuple[str, Refusal], ...]
+    """Builds that the rules forbid, by their labels, each with the error that stayed."""
+
+
+def search(question: Question, *, top: int, most: int, every: bool = False) -> Found:
+    """The ``top`` best stacks; at most ``most`` candidates are judged by the rules.
+
+    Of one major, CUDA and way only the newest release that takes the same changes, unless ``every``.
+    """
+    waiting: list[tuple[tuple[object, ...], int, Weighed | None, Candidate | None]] = []
+    refused: list[Weighed] = []
+    count = 0
+    if _may_stay(question):
+        heapq.heappush(waiting, ((0, 0, 0, ()), 0, None, None))
+    for weighed in weighings(question):
+        count += 1
+        if weighed.refusals:
+            refused.append(weighed)
+            continue
+        heapq.heappush(waiting, (_order(question, weighed, weighed.cost), count, weighed, None))
+    found: list[Candidate] = []
+    dead_ends: list[tuple[str, Refusal]] = []
+    seen: set[tuple[object, ...]] = set()
+    judged = 0
+    while waiting and len(found) < top:
+        _, number, chosen, ready = heapq.heappop(waiting)
+        if ready is not None:
+            name = _name(ready, every)
+            if name not in seen:
+                seen.add(name)
+                found.append(ready)
+            continue
+        if judged >= most:
+            continue
+        judged += 1
+        candidate, refusal = judge(question, chosen)
+        if candidate is not None:
+            heapq.heappush(waiting, (_order(question, chosen, candidate.cost), number, chosen, candidate))
+        elif refusal is not None:
+            dead_ends.append((chosen.build.label if chosen else "what is there", refusal))
+    refused.sort(key=lambda item: _order(question, item, item.cost))
+    return Found(tuple(found), count + 1, tuple(refused), tuple(dead_ends))
+
+
+def weighings(question: Question) -> Iterator[Weighed]:
+    """Every build of the wanted product, by every way that will do, weighed."""
+    for way in question.install or _ways(question):
+        for build in builds(
+            question.matrix,
+            question.product,
+            way,
+            question.platforms,
+            repository=_repository(question),
+            system=question.system_words,
+        ):
+            yield weigh(question, build)
+
+
+def _ways(question: Question) -> Iterable[str]:
+    if question.stack.jetson:
+        return ("jetpack", "container")
+    return WAYS
+
+
+def _repository(question: Question) -> str:
+    """Whose images are offered: those of the one that is used, or that have what is wanted."""
+    if question.image in REPOSITORIES:
+        return question.image
+    named = {*question.environment.get("packages", ()), *(demand.name for demand in question.demands)}
+    return "pytorch" if named & {"torch", "torch-tensorrt"} else "tensorrt"
+
+
+def _may_stay(question: Question) -> bool:
+    """Whether leaving TensorRT as it is can be an answer.
+
+    There is one, and nothing asks for another; or nobody said, and something else is wrong.
+    """
+    subject = "tensorrt-rtx" if question.product == "rtx" else "tensorrt"
+    if question.present is not None:
+        return question.unmet(subject, question.present) is None
+    if any(demand.subject == subject for demand in question.demands):
+        return False
+    if question.installed:
+        return True
+    return not question.absent and next(errors(question.context, unwanted=question.unwanted), None) is not None
+
+
+def _order(question: Question, weighed: Weighed | None, cost: int) -> tuple[object, ...]:
+    """What it takes, then how long the vendor keeps it, then the newest; of one release the flavour that is there."""
+    if weighed is None:
+        return (cost, 0, 0, ())
+    build = weighed.build
+    preferred = _preferred(question)
+    other = 0 if not preferred or build.flavour in preferred else 1
+    age = tuple(-part for part in build.version.parts)
+    return (cost, other, len(weighed.unsure), (age, _suffix(build.version)))
+
+
+def _suffix(version: Version) -> int:
+    """A repackaged build (``.post1``) is the better one of the same release."""
+    digits = version.suffix.removeprefix(".post")
+    return -int(digits) if digits.isdecimal() else 0
+
+
+def _preferred(question: Question) -> tuple[str, ...]:
+    """The CUDA flavour of what is there: TensorRT's own, else that of CUDA."""
+    key = "plan: preferred"
+    return question.context.remember(key, lambda: tuple(_flavours_there(question)))
+
+
+def _flavours_there(question: Question) -> Iterator[str]:
+    own = [item.flavour for item in (*question.stack.tensorrts, *question.stack.rtxs) if item.flavour]
+    if own:
+        yield from dict.fromkeys(own)
+        return
+    majors = {item.version.major for item in question.stack.of("cuda") if item.version}
+    yield from (f"cu{major}" for major in sorted(majors, reverse=True))
+
+
+def _name(candidate: Candidate, every: bool) -> tuple[object, ...]:
+    """Equal for candidates of which a person wants to see one: of a major the newest that takes the same changes."""
+    if candidate.weighed is None:
+        return ("keep",)
+    build = candidate.weighed.build
+    which = build.release if every else build.version.major
+    return (build.way, which, build.flavour, *(change.kind for change in candidate.changes))
+
+
+# -- one candidate -----------------------------------------------------------------------------------------------------
+
+
+def judge(question: Question, weighed: Weighed | None) -> tuple[Candidate | None, Refusal | None]:
+    """A candidate put in place, judged and mended; or the error that stayed."""
+    environment, changes = copied(question.environment), list[Change]()
+    if weighed is not None:
+        environment, changes = applied(question, weighed)
+    lacking = _required_frameworks(question, environment, changes)
+    if lacking is not None:
+        return None, lacking
+    return _Settling(question, weighed).settle(environment, changes, _ROUNDS)
+
+
+class _Settling:
+    """One candidate on its way to an environment without errors."""
+
+    def __init__(self, question: Question, weighed: Weighed | None) -> None:
+        self.question = question
+        self.weighed = weighed
+        self.tolerated: dict[str, str] = {}
+        """Codes of the machine's own faults that nothing mends, with what is told of them."""
+
+    def settle(
+        self, environment: Environment, changes: list[Change], rounds: int
+    ) -> tuple[Candidate | None, Refusal | None]:
+        """Depth first through what may mend each error, the least invasive first."""
+        question = self.question
+        context = question.judged(environment)
+        wrong = next(errors(context, frozenset(self.tolerated), question.unwanted), None)
+        if wrong is None:
+            unmet = _unmet(question, context)
+            return (None, unmet) if unmet is not None else (self._whole(environment, changes, context), None)
+        code, problem = wrong
+        refusal = Refusal(f"{code}: {problem.title}", problem.title)
+        if rounds == 0:
+            return None, refusal
+        for changed, more in mended(question, context, environment, changes, code, problem):
+            if changed == environment:
+                continue
+            found, deeper = self.settle(changed, changes + more, rounds - 1)
+            if found is not None:
+                return found, None
+            refusal = deeper or refusal
+        if code in question.own_faults and code not in self.tolerated:
+            self.tolerated[code] = f"{code} {problem.title}"
+            return self.settle(environment, changes, rounds)
+        return None, refusal
+
+    def _whole(self, environment: Environment, changes: list[Change], context: Context) -> Candidate:
+        penalty = self.weighed.penalty if self.weighed else 0
+        cost = penalty + sum(KINDS[change.kind] for change in changes)
+        remaining = tuple(self.tolerated.values())
+        return Candidate(self.weighed, environment, tuple(changes), cost, context, remaining)
+
+
+def _unmet(question: Question, context: Context) -> Refusal | None:
+    """A demand that surely is not met."""
+    for demand in question.demands:
+        if demand.subject == "canary" or demand.subject.startswith("gpu."):
+            continue
+        met = answer(demand, context.stack)
+        if met.answer is Answer.NO:
+            return Refusal(f"{demand.text}, which is required", met.said)
+    return None
+
+
+def _required_frameworks(question: Question, environment: Environment, changes: list[Change]) -> Refusal | None:
+    """Put the frameworks that are required and not there in place; the one of which no release goes with the rest."""
+    for name in frameworks.missing(question, environment):
+        context = question.judged(environment)
+        for row in frameworks.rows(question, context, name):
+            versions = [item.version for item in context.stack.tensorrts if item.version]
+            if versions and known_frameworks.loads(row, versions[0]).answer is Answer.NO:
+                continue
+            version = frameworks.build_of(question, context, row, name)
+            changes += frameworks.set_release(question, environment, name, version, row, "it is required")
+            break
+        else:
+            return Refusal(
+                f"{name}, which is required", f"no release of {name} that can be had here goes with the rest"
+            )
+    return None

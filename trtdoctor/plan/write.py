@@ -1,0 +1,71 @@
+"""A plan as it is written down: :class:`trtdoctor.planned.Planned`."""
+
+from __future__ import annotations
+
+from trtdoctor.matrix import tensorrt
+from trtdoctor.matrix.load import Matrix
+from trtdoctor.plan.commands import needs_extra_index
+from trtdoctor.plan.model import Plan, PlanReport
+from trtdoctor.plan.pins import EXTRA_INDEX
+from trtdoctor.planned import Planned, PlannedFile
+from trtdoctor.versions import Version
+
+DRIVERS = "https://www.nvidia.com/en-us/drivers/"
+TOOLKITS = "https://developer.nvidia.com/cuda-toolkit-archive"
+
+
+def planned(report: PlanReport, plan: Plan, matrix: Matrix) -> Planned:
+    """What the file says of one plan of a report."""
+    environment = plan.environment
+    image = environment.get("container", {}).get("image") if plan.install == "container" else None
+    python = Version.maybe(environment.get("python"))
+    toolkit = _toolkit(plan, matrix)
+    pinned = [pin for pin in plan.pins if "+" not in pin[1]]
+    return Planned(
+        title=plan.title,
+        install=plan.install,
+        program=report.program,
+        matrix=report.matrix.version,
+        matrix_digest=report.matrix.digest,
+        made=report.as_of,
+        goal=report.goal,
+        requires=report.needs,
+        why=plan.why,
+        changes=tuple(
+            f"{change.component}: {change.before or 'nothing'} to {change.after or 'nothing'} ({change.kind})"
+            for change in plan.changes
+        ),
+        gives_up=plan.gives_up,
+        environment=environment,
+        driver_floor=plan.driver_floor,
+        driver_download=DRIVERS if plan.driver_floor else None,
+        cuda=toolkit,
+        cuda_download=TOOLKITS if toolkit else None,
+        gpus=tuple(
+            ", ".join(filter(None, (gpu.get("name"), gpu.get("compute_capability"))))
+            for gpu in environment.get("gpus", ())
+        ),
+        python=python.short(2) if python is not None and plan.install != "container" else None,
+        pins=plan.pins,
+        extra_index=EXTRA_INDEX if needs_extra_index(matrix, pinned) else None,
+        files=tuple(
+            PlannedFile(item.name, item.distribution, item.version, item.size, item.sha256, item.origin, item.stub)
+            for item in plan.artefacts
+        ),
+        apt=plan.apt,
+        image=image,
+        commands=tuple((fix.kind, fix.text) for fix in plan.commands),
+    )
+
+
+def _toolkit(plan: Plan, matrix: Matrix) -> str | None:
+    """The CUDA toolkit that the TensorRT of the result was made with."""
+    for entry in plan.environment.get("tensorrt", ()):
+        version = Version.maybe(entry.get("version"))
+        flavour = str(entry.get("from", "")).partition("pip-")[2]
+        rows = tensorrt.releases(matrix, version, entry.get("product", "full")) if version and flavour else []
+        for row in rows:
+            built = tensorrt.built_with(row, flavour)
+            if built is not None:
+                return str(built.value)
+    return None

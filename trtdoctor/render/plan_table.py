@@ -1,0 +1,111 @@
+"""Plans for people: what is wrong, then each way out with what it changes, keeps, gives up and runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from textwrap import wrap
+
+from trtdoctor.demands import size
+from trtdoctor.findings import Fix
+from trtdoctor.plan.model import Change, Plan, PlanReport, Upgrade
+from trtdoctor.render.parts import WIDTH, Paint, foot, labelled
+from trtdoctor.text import harmless
+
+_MOST = 6
+
+
+def render(report: PlanReport, *, verbose: bool = False, color: bool = False) -> str:
+    """The whole text, with a final newline."""
+    paint = Paint(color)
+    lines = [*_head(report, paint)]
+    for number, plan in enumerate(report.plans, 1):
+        lines += ["", *_plan(number, plan, paint, verbose)]
+    if report.upgrade is not None:
+        lines += ["", *_upgrade(report.upgrade, paint, verbose)]
+    for item in report.refused:
+        text = f"left out: {item.what}: {item.why}"
+        lines += ["", *wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)]
+    if report.unknowns:
+        lines += ["", paint("unknown", "not known, and would narrow the choice")]
+        lines += [line for text in report.unknowns for line in labelled("", text, paint)]
+    lines += ["", *foot(report.program, report.matrix, report.as_of, paint)]
+    if report.configuration:
+        lines.append(paint("dim", f"configuration {report.configuration}"))
+    return "\n".join(harmless(line.rstrip()) for line in lines) + "\n"
+
+
+def _head(report: PlanReport, paint: Paint) -> Iterator[str]:
+    if report.impossible is not None:
+        yield f"{paint('error', 'impossible')}: nothing that the matrix knows fits"
+        for reason in report.impossible.reasons:
+            yield from labelled("because", reason, paint)
+    elif report.plans and not report.plans[0].changes:
+        yield f"{paint('ok', 'fine')}: nothing has to change"
+    else:
+        number = len(report.plans)
+        yield f"{paint('ok', 'plan')}: {number} way{'s' if number > 1 else ''} out of {report.considered} looked at"
+    for text in report.broken[:_MOST]:
+        yield from labelled("now", text, paint)
+    if report.needs:
+        yield from labelled("needs", ", ".join(report.needs), paint)
+    yield from labelled("goal", ", ".join(report.goal), paint)
+
+
+def _plan(number: int, plan: Plan, paint: Paint, verbose: bool) -> Iterator[str]:
+    yield f"{number}  {paint('bold', plan.title)}"
+    for change in plan.changes:
+        yield from labelled("change", _change(change), paint)
+    if plan.kept:
+        shown = plan.kept if verbose else plan.kept[:_MOST]
+        more = f", and {len(plan.kept) - len(shown)} more" if len(plan.kept) > len(shown) else ""
+        yield from labelled("keep", f"{', '.join(shown)}{more}", paint)
+    if plan.driver_floor and not any(change.component == "driver" for change in plan.changes):
+        yield from labelled("driver", f"{plan.driver_floor} or newer", paint)
+    if plan.why:
+        yield from labelled("why", "; ".join(plan.why), paint)
+    for text in plan.gives_up:
+        yield from labelled("gives up", text, paint)
+    for text in plan.warnings:
+        yield from labelled("warns", text, paint)
+    for fix in plan.commands:
+        yield from _step(fix, paint)
+    if verbose:
+        yield from _files(plan, paint)
+
+
+def _change(change: Change) -> str:
+    text = f"{change.component}: {change.before or 'nothing'} to {change.after or 'nothing'} ({change.kind})"
+    return f"{text}: {change.why}" if change.why else text
+
+
+def _step(fix: Fix, paint: Paint) -> Iterator[str]:
+    notes = [note for flag, note in ((fix.needs_root, "as root"), (fix.needs_reboot, "then reboot")) if flag]
+    if fix.kind == "shell":
+        note = f"  # {', '.join(notes)}" if notes else ""
+        yield f"  {paint('bold', 'run'.ljust(9))}$ {fix.text}{note}"
+    else:
+        yield from labelled("do", f"{fix.text}{' (' + ', '.join(notes) + ')' if notes else ''}", paint)
+
+
+def _files(plan: Plan, paint: Paint) -> Iterator[str]:
+    for item in plan.artefacts:
+        notes = [
+            size(item.size) if item.size and item.size >= 1 << 28 else f"{item.size >> 10} KiB" if item.size else ""
+        ]
+        notes += ["stub: the wheel comes from " + item.origin] if item.stub and item.origin else []
+        notes += [f"sha256 {item.sha256}"] if item.sha256 else []
+        shown = ", ".join(filter(None, notes))
+        yield from labelled("file", f"{item.name}{f' ({shown})' if shown else ''}", paint)
+
+
+def _upgrade(upgrade: Upgrade, paint: Paint, verbose: bool) -> Iterator[str]:
+    yield f"{paint('bold', 'going')} from TensorRT {upgrade.before or '(none)'} to {upgrade.after}"
+    for text in upgrade.engines:
+        yield from labelled("rebuild", text, paint)
+    shown = upgrade.removed if verbose else upgrade.removed[:12]
+    for text in shown:
+        yield from labelled("gone", text, paint)
+    if len(upgrade.removed) > len(shown):
+        yield from labelled("", f"and {len(upgrade.removed) - len(shown)} more (-v shows them)", paint)
+    if upgrade.deprecated:
+        yield from labelled("later", f"{upgrade.deprecated} more calls are deprecated there", paint)
