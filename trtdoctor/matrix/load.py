@@ -46,6 +46,7 @@ FILES = (
     "advisories",
     "engines",
     "wheels",
+    "artefacts",
     "apt",
     "mirrors",
     "sources",
