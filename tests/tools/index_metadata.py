@@ -9,6 +9,7 @@ import ast
 import io
 import re
 import tarfile
+import warnings
 import zipfile
 from collections.abc import Callable
 from email.parser import HeaderParser
@@ -204,8 +205,10 @@ class Setup:
     def __init__(self, source: str) -> None:
         """Raises ValueError when it is no Python."""
         try:
-            tree = ast.parse(source)
-        except (SyntaxError, RecursionError):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about escapes in strings
+                tree = ast.parse(source)
+        except (SyntaxError, RecursionError, MemoryError):
             raise ValueError("setup.py is no Python") from None
         self._values = _Values()
         self._arguments: dict[str, ast.expr] = {}

@@ -19,7 +19,7 @@ from trtdoctor.versions import Answer, Version, VersionError, within
 from trtdoctor.yamlfile import YamlError, parse, repeated_keys
 
 _CERTAINTIES = frozenset({"official", "measured", "secondary", "inferred"})
-_PAST = frozenset({"released", "published", "known_until", "ended_by", "first_seen"})
+_PAST = frozenset({"released", "published", "uploaded", "known_until", "ended_by", "first_seen"})
 """Keys whose dates cannot lie in the future; an end of life can."""
 _SPECIFIERS = frozenset({"versions", "affected", "serves"})
 _WORDS = (UNKNOWN, "none", "below-fixed-in")
