@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from trtdoctor.lazyre import pattern
 from trtdoctor.text import clean
+
+_LEADING = pattern(r"^https?://\S*: ")
+_ADDRESS = pattern(r"https?://\S+")
 
 
 def shown(url: str) -> str:
@@ -41,3 +45,8 @@ def reason(error: Exception) -> str:
         (requests.exceptions.ConnectionError, "no connection"),
     )
     return next((text for kind, text in words if isinstance(error, kind)), type(error).__name__)
+
+
+def without_addresses(message: str) -> str:
+    """What went wrong without where: for facts, which may be shown to those who need not know a site's hosts."""
+    return _ADDRESS.sub("another address", _LEADING.sub("", message))
