@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "trtdoctor"
 FLOORS = [
     {"lazyre"},
-    {"debversion", "text", "versions", "record"},
+    {"debversion", "text", "times", "versions", "record"},
     {"mirror_facts", "net"},
     {"yamlfile", "snapshot", "findings"},
     {"matrix", "probes", "declared", "redaction", "requirements"},
