@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.conftest import ROOT
 from trtdoctor.declared import snapshot_of
 from trtdoctor.findings import Remedy
-from trtdoctor.plan.steps import fixes_for
 from trtdoctor.matrix import load
+from trtdoctor.plan.steps import fixes_for
 from trtdoctor.snapshot import Interpreter, Snapshot
 from trtdoctor.stack import Stack
 
@@ -39,6 +39,17 @@ def test_a_driver_comes_from_where_the_machine_gets_its_drivers() -> None:
     assert "JetPack" in jetson.text
     (windows,) = fixes_for(remedy, stack(os="windows-11"))
     assert windows.kind == "manual"
+
+
+def test_the_driver_package_has_the_kernel_modules_that_the_gpu_runs() -> None:
+    remedy = Remedy("driver", "upgrade", ">=580")
+    for name, ending in (
+        ("GeForce GTX 1080 Ti", "-580"),
+        ("GeForce RTX 5090", "-580-open"),
+        ("Tesla V100", "-580-server"),
+    ):
+        (step,) = fixes_for(remedy, stack(os="ubuntu-22.04", gpus=[{"name": name}]))
+        assert step.text.endswith("nvidia-driver" + ending)
 
 
 def test_pip_commands_quote_and_use_the_judged_python() -> None:

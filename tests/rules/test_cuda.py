@@ -51,12 +51,15 @@ def test_no_build_for_this_major() -> None:
     assert "CUDA 12.2" in found.title
 
 
+CU13 = [f"tensorrt{part}==10.16.1.11" for part in ("", "-cu13", "-cu13-bindings", "-cu13-libs")]
+
+
 def test_release_that_does_not_need_cuda_beside_it_only_warns_for_its_flavour() -> None:
     found = only(stack("10.16.1.11", "13.0", origin="pip-cu12"), "CUD101")
     assert found.severity is Severity.WARNING
     assert [step.text for step in found.fix] == [
         "python3 -m pip uninstall -y tensorrt-cu12 tensorrt-cu12-bindings tensorrt-cu12-libs",
-        "python3 -m pip install 'tensorrt==10.16.1.*'",
+        f"python3 -m pip install --extra-index-url https://pypi.nvidia.com {' '.join(CU13)}",
     ]
 
 

@@ -69,7 +69,7 @@ def test_another_major(version: str, cudnn: str) -> None:
 
 def test_the_recorded_unpinned_wheel() -> None:
     report = judged(recorded("trt853-unpinned"))
-    assert only(report, "DNN102").fix[0].text.endswith("'nvidia-cudnn-cu11>=8.6,<9'")
+    assert only(report, "DNN102").fix[0].text.endswith(" nvidia-cudnn-cu11==8.6.0.163")
     assert of_family(report, "CUD", "TRT", "PYT") == []
 
 

@@ -163,7 +163,10 @@ def test_windows_and_wsl_have_numbers_of_their_own() -> None:
     built = trt("10.9.0", "pip-cu12")
     assert codes(declared(os="linux", driver="526.98", tensorrt=built)).get("DRV201") is None
     assert codes(declared(os="windows", driver="526.98", tensorrt=built)).get("DRV201") == "error"
-    wsl = one(declared(os="ubuntu-22.04", wsl=True, driver="526.98", tensorrt=built), "DRV201")
+    new = {"gpus": board("GeForce RTX 5090"), "python": "3.12"}  # no older CUDA serves it: only a driver helps
+    wsl = one(
+        declared(os="ubuntu-22.04", wsl=True, driver="526.98", tensorrt=trt("10.9.0", "pip-cu12"), **new), "DRV201"
+    )
     assert "Windows" in wsl.title
     assert "none inside WSL" in wsl.fix[0].text
 
@@ -398,16 +401,6 @@ def test_a_gpu_that_this_driver_reported_is_served_by_it() -> None:
     pascal = replace(L4, name="NVIDIA GeForce GTX 1080 Ti", compute_capability="6.1")
     driver = replace(HEALTHY, **of("590.48.01"), cuinit_error=None)
     assert "DRV501" not in codes(report(live(driver=driver, gpus=(pascal,))))
-
-
-def test_the_driver_package_has_the_kernel_modules_that_the_gpu_runs() -> None:
-    for name, ending in (
-        ("GeForce GTX 1080 Ti", "-580"),
-        ("GeForce RTX 5090", "-580-open"),
-        ("Tesla V100", "-580-server"),
-    ):
-        found = declared(os="ubuntu-22.04", driver="470.256.02", gpus=board(name), cuda=cuda_of("12.4"))
-        assert one(found, "DRV201").fix[0].text.endswith("nvidia-driver" + ending)
 
 
 def test_a_container_borrows_its_driver() -> None:

@@ -46,7 +46,8 @@ def test_none_found_names_the_release_to_install() -> None:
     )
     found = only(judged(snapshot), "TRT101")
     assert found.severity is Severity.ERROR
-    assert re.fullmatch(r"/venv/bin/python -m pip install 'tensorrt==11\.\d+\.\d+\.\*'", found.fix[0].text)
+    command = r"/venv/bin/python -m pip install --extra-index-url https://pypi\.nvidia\.com tensorrt==11\.4\.0\.106 .*"
+    assert re.fullmatch(command, found.fix[0].text)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +237,7 @@ def test_a_known_bad_release() -> None:
     found = only(report, "TRT107")
     assert found.severity is Severity.ERROR
     assert found.sources
-    assert "10.2.0.post1" in found.fix[0].text
+    assert " tensorrt==10.2.0.post1 " in found.fix[0].text
 
 
 @pytest.mark.parametrize(

@@ -93,15 +93,20 @@ def meta(matrix: Matrix, row: Row, flavour: str, product: str) -> tuple[str, lis
     spec = known_spec(matrix, name)
     if spec is None or spec.real == "placeholder":
         return None
-    found = []
-    for text in wheels.versions(matrix, name):
-        version = Version.parse(text)
-        if version.short(3) != row.key:
-            continue
-        listed = wheels.of(matrix, name, version)
-        if listed is not None and wheels.kind(listed) in ("meta", "real"):
-            found.append(version)
+    found = [version for version in _listed(matrix, name) if version.short(3) == row.key]
     return (name, found) if found else None
+
+
+def _listed(matrix: Matrix, name: str) -> list[Version]:
+    """The versions of a distribution that bring TensorRT, newest first; of one release the repackaged one."""
+
+    def make() -> list[Version]:
+        rows = [row for row in matrix.rows("wheels", "wheels") if name in row.get("distributions").value]
+        whole = [row for row in rows if wheels.kind(row) in ("meta", "real")]
+        found = [Version.parse(text) for row in whole for text in row.get("versions").value]
+        return sorted(found, key=lambda version: (version.parts, version.suffix), reverse=True)
+
+    return matrix.remember(("plan: listed", name), make)
 
 
 def _by_image(matrix: Matrix, product: str, platforms: tuple[str, ...], repository: str) -> Iterator[Build]:

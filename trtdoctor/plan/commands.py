@@ -50,7 +50,7 @@ def commands(question: Question, candidate: Candidate, only: frozenset[str] | No
     kinds = {change.kind for change in changes}
     found: list[Fix] = []
     for change in _of(changes, "driver"):
-        found += steps.fixes_for(Remedy("driver", "upgrade", f">={change.after}", change.why), question.stack)
+        found += steps.fixes_for(Remedy("driver", "upgrade", f">={change.after}", change.why), question.machine)
     for change in _of(changes, "configure"):
         found += _configure(question, change)
     for change in _of(changes, "jetpack"):
@@ -77,7 +77,7 @@ def _of(changes: Sequence[Change], kind: str) -> list[Change]:
 
 def _configure(question: Question, change: Change) -> Iterator[Fix]:
     if change.remedy is not None:
-        yield from steps.fixes_for(change.remedy, question.stack)
+        yield from steps.fixes_for(change.remedy, question.machine)
     else:
         yield Fix("manual", f"Set {change.component}: {change.after}.")
 
@@ -99,7 +99,7 @@ def _by_pip(question: Question, candidate: Candidate) -> Iterator[Fix]:
     wanted = pins(question, candidate)
     gone = leftovers(question, candidate, wanted)
     own = next(iter(_of(candidate.changes, "python")), None)
-    python = steps.python_of(question.stack)
+    python = steps.python_of(question.machine)
     if own is not None and own.after is not None:
         minor = Version.parse(own.after).short(2)
         yield Fix("shell", f"python{minor} -m venv {VENV}")
@@ -149,7 +149,7 @@ def _implied(question: Question, build: Build) -> Iterator[str]:
         if item.origin != "pip" or item.version is None:
             continue
         for row in tensorrt.releases(question.matrix, item.version, build.product):
-            flavours = [item.flavour] if item.flavour else tensorrt.flavours(row)
+            flavours = [item.flavour or row.text("default_flavour") or ""]
             for flavour in flavours:
                 found = meta(question.matrix, row, flavour, build.product)
                 if found is not None:

@@ -11,15 +11,29 @@ from trtdoctor.matrix import apt, bases, cuda, cudnn, drivers, serving, tensorrt
 from trtdoctor.matrix.judgement import Judgement
 from trtdoctor.plan.age import too_young
 from trtdoctor.plan.builds import Build
-from trtdoctor.plan.model import KINDS, LEAVING, OLDER, OTHER_MAJOR, OTHER_WAY, UNSURE
+from trtdoctor.plan.model import (
+    FARTHER,
+    KINDS,
+    LEAVING,
+    OLDER,
+    OTHER_CUDA,
+    OTHER_MAJOR,
+    OTHER_RELEASE,
+    OTHER_WAY,
+    UNSURE,
+)
 from trtdoctor.plan.question import Question
 from trtdoctor.record import record
 from trtdoctor.rules.issues import concerns, issues_of
 from trtdoctor.rules.wheels import glibc_of, listed, tags_for
+from trtdoctor.stack import Installation
 from trtdoctor.versions import Answer, Version
 
 _IMAGES_FROM = 7
 """The JetPack from which on the images for Arm servers are those for Jetson too (containers.yaml, rule igpu)."""
+
+
+_THERE = " itself"
 
 
 @record
@@ -74,10 +88,13 @@ def _penalty(question: Question, build: Build, unsure: list[str]) -> int:
     if question.way is not None and question.way != build.way:
         penalty += LEAVING if question.way in ("container", "jetpack") else OTHER_WAY
     present = question.present
-    if present is not None and present.major != build.version.major:
-        penalty += OTHER_MAJOR
-    if present is not None and build.version.below(present) is Answer.YES:
-        penalty += OLDER
+    if present is not None:
+        distance = abs(present.major - build.version.major)
+        penalty += OTHER_MAJOR + FARTHER * (distance - 1) if distance else 0
+        penalty += OTHER_RELEASE if not present.may_be(Version.parse(build.release)) else 0
+        flavours = {item.flavour for item in question.installed if item.flavour}
+        penalty += OTHER_CUDA if build.flavour and flavours and build.flavour not in flavours else 0
+        penalty += OLDER if build.version.below(present) is Answer.YES else 0
     return penalty + (UNSURE if unsure else 0)
 
 
@@ -89,6 +106,8 @@ def _demanded(question: Question, build: Build) -> Iterator[Refusal]:
     text = question.unmet(subject, build.version)
     if text is not None:
         yield Refusal(f"{text}, which is required", f"{build.label} is none of them")
+    if build.way == "pip" and any(_is_there(item, build) for item in question.installed):
+        yield Refusal(f"{build.label}{_THERE}", "it is what is there")
     if build.way == "pip" and question.context.wants("cpp"):
         yield Refusal("C++, which is wanted", "wheels bring neither headers nor libraries to link with")
     if "tensorrt" in question.keep and question.present is not None:
@@ -102,6 +121,13 @@ def _demanded(question: Question, build: Build) -> Iterator[Refusal]:
         if present and int(build.flavour[2:]) not in present:
             shown = " and ".join(map(str, sorted(present)))
             yield Refusal(f"CUDA {shown}, which is to stay", f"{build.label} needs CUDA {build.flavour[2:]}")
+
+
+def _is_there(item: Installation, build: Build) -> bool:
+    """Whether a wheel would only be installed again."""
+    if item.origin != "pip" or item.version is None or item.flavour != build.flavour:
+        return False
+    return item.version.same_as(build.version) is Answer.YES and item.version.suffix == build.version.suffix
 
 
 def _by_policy(question: Question, build: Build) -> Iterator[Refusal]:

@@ -27,6 +27,7 @@ _MOVED = frozenset(
     + ("onnxruntime", "torch", "torch-tensorrt", "tensorrt-llm", "package", "glibc")
 )
 """Components that the planner moves."""
+_PRODUCTS = ("tensorrt", "tensorrt-rtx")
 _APART = {"ENG": "rebuild-engine", "API": "change-code"}
 """Families whose way out is a step of its own, by the kind of its change."""
 
@@ -46,13 +47,16 @@ def with_fixes(findings: Sequence[Finding], context: Context) -> list[Finding]:
 
 
 def _is_planned(remedy: Remedy | None) -> bool:
-    """Whether it asks for another version; one that repairs what is there (``options``) is a step of its own."""
-    return (
-        remedy is not None
-        and remedy.action in _MOVES
-        and remedy.component in _MOVED
-        and remedy.detail("options") is None
-    )
+    """Whether it asks for another version.
+
+    One that repairs what is there (``options``), or puts a whole set of distributions back (no version), is a step of
+    its own.
+    """
+    if remedy is None or remedy.action not in _MOVES or remedy.component not in _MOVED:
+        return False
+    if remedy.detail("options") is not None or (remedy.detail("remove") and remedy.component not in _PRODUCTS):
+        return False
+    return remedy.wanted is not None or remedy.detail("distributions") is None
 
 
 class _Answer:
@@ -63,6 +67,8 @@ class _Answer:
         self._wrong = wrong
         self._made = False
         self._found: tuple[Question, Candidate] | None = None
+        self._seen: frozenset[str] = frozenset()
+        """Codes that the description of the environment shows as well: only of those the planner knows."""
 
     def steps(self, finding: Finding) -> tuple[Fix, ...]:
         """The part of the way out that this finding needs; empty where there is none."""
@@ -73,6 +79,9 @@ class _Answer:
         from trtdoctor.plan.commands import commands
 
         question, candidate = self._found
+        absent = question.absent and finding.remedy is not None and finding.remedy.action == "install"
+        if finding.code not in self._seen and not absent:
+            return ()  # what only files show: the rule knows better what to do
         apart = _APART.get(finding.code[:3])
         kinds = {change.kind for change in candidate.changes}
         if not kinds:
@@ -82,6 +91,7 @@ class _Answer:
         return commands(question, candidate, only=frozenset(kinds) - set(_APART.values()))
 
     def _search(self) -> tuple[Question, Candidate] | None:
+        from trtdoctor.diagnosis import errors
         from trtdoctor.plan.question import Question
         from trtdoctor.plan.search import search
 
@@ -97,6 +107,7 @@ class _Answer:
                 policy=context.policy,
                 unwanted=unwanted,
             )
+            self._seen = frozenset(code for code, _ in errors(question.context, unwanted=warned))
             found = search(question, top=1, most=MOST)
             if found.candidates:
                 return question, found.candidates[0]

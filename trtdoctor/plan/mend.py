@@ -20,6 +20,8 @@ from trtdoctor.rules.releases import build_flavours
 from trtdoctor.stack import Installation
 from trtdoctor.versions import Answer, Version
 
+_CARRIES_CUDA = 10
+"""The major from which on TensorRT loads no library of the toolkit by name."""
 Mended = tuple[Environment, list[Change]]
 
 
@@ -137,16 +139,35 @@ def _cudnn(case: Case) -> Iterator[Mended]:
 
 
 def _cuda(case: Case) -> Iterator[Mended]:
-    """CUDA of the major that the TensorRT which is used was built for."""
+    """CUDA of the major that the TensorRT which is used was built for, where it loads that by name."""
     if case.keeps("cuda"):
         return
     for item, row in _releases(case):
+        if Version.parse(row.key).major >= _CARRIES_CUDA:
+            continue
         for flavour in [item.flavour] if item.flavour else build_flavours(row):
             built = tensorrt.built_with(row, flavour)
             if built is not None:
                 if case.code == "CUD105":
                     case.environment.pop("cublas", None)
                 yield _with_library(case, "cuda", str(built.value), flavour, item.origin)
+
+
+def _cuda_of_gpu(case: Case) -> Iterator[Mended]:
+    """The CUDA that the release was made with, where that knows the GPU; else the one that the GPU begins with."""
+    if case.keeps("cuda"):
+        return
+    for item, row in _releases(case):
+        for flavour in [item.flavour] if item.flavour else build_flavours(row):
+            floors = [tensorrt.cuda_floor(row, capability, flavour) for capability in case.question.capabilities]
+            known = [Version.parse(str(fact.value)) for fact in floors if fact is not None]
+            least = max(known, key=Version.sort_key, default=None)
+            if least is None:
+                continue
+            built = tensorrt.built_with(row, flavour)
+            own = Version.maybe(built.value) if built is not None else None
+            wanted = own if own is not None and own.at_least(least) is Answer.YES else least
+            yield _with_library(case, "cuda", str(wanted), flavour, item.origin)
 
 
 def _nvrtc(case: Case) -> Iterator[Mended]:
@@ -273,12 +294,14 @@ _BY_CODE: dict[str, tuple[Callable[[Case], Iterator[Mended]], ...]] = {
     "CUD105": (_cuda,),
     "DNN101": (_cudnn,),
     "DNN102": (_cudnn,),
+    "GPU202": (_cuda_of_gpu,),
     "FWK102": (_framework, _libraries_of_framework),
     "FWK103": (_libraries_of_framework, _framework),
 }
 _BY_FAMILY: dict[str, tuple[Callable[[Case], Iterator[Mended]], ...]] = {
     "API": (_code,),
     "CTR": (_jetson_python,),
+    "DNN": (_superfluous,),
     "DRV": (_driver,),
     "ENG": (_engine,),
     "FWK": (_framework,),

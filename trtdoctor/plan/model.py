@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import field
 from typing import Any
 
@@ -30,12 +31,21 @@ OTHER_WAY = 6
 """Added where TensorRT comes in another way than it came so far."""
 LEAVING = 12
 """The same where it came with an image or with JetPack, whose other parts were made for it."""
-OTHER_MAJOR = 4
-"""Added where TensorRT's major changes: calls are removed, and every engine must be built again."""
-OLDER = 1
+OTHER_RELEASE = 1
+"""Added where TensorRT becomes another release: every engine must be built again."""
+OTHER_MAJOR = 3
+"""Added where its major changes: calls are removed."""
+OTHER_CUDA = 2
+"""Added where its CUDA major changes: what else is built for that CUDA stays behind."""
+FARTHER = 1
+"""Added for each major that lies between."""
+OLDER = 2
 """Added where a component becomes older than it is."""
 UNSURE = 2
 """Added where the matrix cannot confirm that the release serves this GPU."""
+_BROUGHT_ALONG = ("cuda", "cudnn", "cublas", "nvrtc")
+"""Libraries that one pip command takes along with what needs them."""
+_ONE_MORE_PIN = 1
 
 
 @record
@@ -64,6 +74,14 @@ class Change:
             "kind": self.kind,
             "why": self.why,
         }
+
+
+def weight(changes: Sequence[Change]) -> int:
+    """What changes take together: all that pip does is one command, and libraries come along for nothing."""
+    pinned = [change for change in changes if change.kind == "pip"]
+    further = [change for change in pinned[1:] if change.component not in _BROUGHT_ALONG]
+    first = KINDS["pip"] if pinned else 0
+    return first + _ONE_MORE_PIN * len(further) + sum(KINDS[item.kind] for item in changes if item.kind != "pip")
 
 
 @record

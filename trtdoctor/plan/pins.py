@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from trtdoctor.matrix import Matrix, artefacts, cuda, cudnn, tensorrt, wheels
+from trtdoctor.matrix.distributions import normalise
 from trtdoctor.plan.builds import Build
 from trtdoctor.rules.releases import known_spec
-from trtdoctor.versions import Version, within
+from trtdoctor.versions import Answer, Version, within
 
 EXTRA_INDEX = "https://pypi.nvidia.com"
 """NVIDIA's own index: where the wheels behind stubs are."""
@@ -51,19 +53,12 @@ def _parts(matrix: Matrix, name: str, version: Version, system: str) -> Iterator
 
 
 def _requirement(text: str) -> tuple[str, str] | None:
-    """Name and specifier of a requirement without a marker for something else; None where it has an extra."""
+    """Name and specifier of a requirement; None for one of an extra, or of a form that metadata seldom have."""
     head, _, marker = text.partition(";")
-    if "extra" in marker:
+    match = re.fullmatch(r"\s*([A-Za-z0-9][\w.-]*)\s*\(?\s*([<>=!~][^()\[\]@]*)?\)?\s*", head, re.ASCII)
+    if match is None or "extra" in marker:
         return None
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    from trtdoctor.matrix.distributions import normalise
-
-    try:
-        found = Requirement(head.strip())
-    except InvalidRequirement:
-        return None
-    return normalise(found.name), str(found.specifier)
+    return normalise(match[1]), (match[2] or "").strip()
 
 
 def _cuda_libraries(matrix: Matrix, build: Build) -> Iterator[Pin]:
@@ -107,8 +102,6 @@ def newest_version(matrix: Matrix, name: str, specifier: str, build: Build) -> s
 
 
 def _allows(specifier: str, version: str) -> bool:
-    from trtdoctor.versions import Answer
-
     return within(Version.parse(version), specifier) is Answer.YES
 
 

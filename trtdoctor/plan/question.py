@@ -61,12 +61,17 @@ class Question:
     @cached_property
     def environment(self) -> Environment:
         """What there is, as people describe it. Not to be changed."""
-        return describe(Stack(self.snapshot, self.matrix))
+        return describe(self.machine)
 
     @cached_property
     def context(self) -> Context:
         """For judging what there is: from the description, so that it is judged as every candidate is."""
         return self.judged(self.environment)
+
+    @cached_property
+    def machine(self) -> Stack:
+        """The Snapshot itself, for what no description has: the path of the interpreter, what was looked for."""
+        return Stack(self.snapshot, self.matrix)
 
     @property
     def stack(self) -> Stack:
@@ -93,7 +98,7 @@ class Question:
     def absent(self) -> bool:
         """Whether somebody looked for TensorRT and found none."""
         name = "tensorrt-rtx" if self.product == "rtx" else "tensorrt"
-        return Stack(self.snapshot, self.matrix).state(name) == ABSENT
+        return self.machine.state(name) == ABSENT
 
     @cached_property
     def platforms(self) -> tuple[str, ...]:

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator
 from trtdoctor.demands import answer
 from trtdoctor.diagnosis import errors
 from trtdoctor.matrix import frameworks as known_frameworks
+from trtdoctor.matrix import tensorrt
 from trtdoctor.plan import frameworks
 from trtdoctor.plan.builds import REPOSITORIES, builds
 from trtdoctor.plan.environment import Environment, copied
 from trtdoctor.plan.fit import Refusal, Weighed, weigh
 from trtdoctor.plan.mend import mended
-from trtdoctor.plan.model import KINDS, Change
+from trtdoctor.plan.model import Change, weight
 from trtdoctor.plan.question import Question
 from trtdoctor.plan.ways import applied
 from trtdoctor.record import record
@@ -163,12 +164,15 @@ def _preferred(question: Question) -> tuple[str, ...]:
 
 
 def _flavours_there(question: Question) -> Iterator[str]:
-    own = [item.flavour for item in (*question.stack.tensorrts, *question.stack.rtxs) if item.flavour]
+    own = [item.flavour for item in question.installed if item.flavour]
     if own:
         yield from dict.fromkeys(own)
         return
     majors = {item.version.major for item in question.stack.of("cuda") if item.version}
     yield from (f"cu{major}" for major in sorted(majors, reverse=True))
+    for item in question.installed if not majors else ():
+        rows = tensorrt.releases(question.matrix, item.version, question.product) if item.version else []
+        yield from (row.text("default_flavour") or "" for row in rows if item.origin in (None, "pip"))
 
 
 def _name(candidate: Candidate, every: bool) -> tuple[object, ...]:
@@ -230,8 +234,7 @@ class _Settling:
         return None, refusal
 
     def _whole(self, environment: Environment, changes: list[Change], context: Context) -> Candidate:
-        penalty = self.weighed.penalty if self.weighed else 0
-        cost = penalty + sum(KINDS[change.kind] for change in changes)
+        cost = weight(changes) + (self.weighed.penalty if self.weighed else 0)
         remaining = tuple(self.tolerated.values())
         return Candidate(self.weighed, environment, tuple(changes), cost, context, remaining)
 

@@ -84,10 +84,6 @@ def _by_pip(question: Question, build: Build, environment: Environment) -> list[
         entry["product"] = product
     put(environment, "tensorrt", entry, instead_of=(*_LOOSE, "conda"))
     changes = [Change("tensorrt-rtx" if product == "rtx" else "tensorrt", old, spoken(entry), "pip")]
-    built = tensorrt.built_with(build.row, build.flavour)
-    # A wheel uses the CUDA that it was built with, whatever toolkit lies beside it.
-    own = str(built.value) if built is not None else build.flavour.removeprefix("cu")
-    put(environment, "cuda", {"version": own, "from": "pip"}, instead_of=("pip",))
     named = packages(environment)
     for name, version in pins_of(question.matrix, build, question.system):
         named[name] = version
