@@ -178,6 +178,8 @@ class MirrorSource:
     news: tuple[MirrorNews, ...] = ()
     requests: int | None = None
     """How many requests it took."""
+    asked: tuple[str, ...] = ()
+    """The projects of an index that were asked for, also where neither side has them."""
 
     def side(self, role: str) -> MirrorSide | None:
         """The side of a role; None where there is none."""

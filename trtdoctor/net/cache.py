@@ -78,6 +78,16 @@ class Cache:
         except OSError:
             return
 
+    def content(self, digest: str) -> bytes | None:
+        """What was kept by its own digest (``sha256:…``), whoever gave it; None when it is not there."""
+        known = self.find(digest, "")
+        right = known is not None and digest == f"sha256:{hashlib.sha256(known.body).hexdigest()}"
+        return known.body if known is not None and right else None
+
+    def keep_content(self, digest: str, body: bytes) -> None:
+        """Keep what has the digest ``digest``: it need never be asked for again."""
+        self.keep(digest, "", {"etag": digest}, body)
+
     def prune(self) -> None:
         """Let go of what is old, or too much."""
         try:
