@@ -15,6 +15,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "incomplete": ("warning", "the mirror got something in part"),
     "lost": ("error", "the mirror lost something that upstream has"),
     "moved": ("warning", "a tag or a file is another one than before"),
+    "differs": ("warning", "the mirror has something else by the name than upstream"),
     "gone-upstream": ("info", "upstream deleted something"),
     "late": ("error", "the mirror is further behind than the policy allows"),
     "in-time": ("info", "the mirror is no longer further behind than the policy allows"),

@@ -17,11 +17,11 @@ from trtdoctor.config.mirrors import Mirror
 from trtdoctor.matrix import Matrix
 from trtdoctor.matrix.mirrors import news_words, site_of
 from trtdoctor.mirror.status import refusal
-from trtdoctor.mirror.times import iso
 from trtdoctor.mirror_facts import MirrorNews, MirrorSide, MirrorSource
 from trtdoctor.net.http import Client, NetError
 from trtdoctor.net.words import host_of
 from trtdoctor.text import clean
+from trtdoctor.times import iso
 
 MOST_BYTES = 1 << 20
 """feedparser needs six seconds at most for the worst of this length that could be thought of (measured)."""
@@ -93,18 +93,22 @@ def read(body: bytes, content_type: str = "") -> list[dict[str, Any]] | None:
 
 
 def _entry(entry: Any) -> dict[str, Any]:
-    """Plain values of an entry; a mirror of a feed may hold anything in any field."""
-    texts = [_text(entry.get("summary"))]
-    content = entry.get("content")
+    """Plain values of an entry; a feed may hold anything in any field."""
+
+    def get(name: str) -> Any:
+        return dict.get(entry, name)  # feedparser's own get answers for other keys too, and warns of it
+
+    content = get("content")
+    texts = [_text(get("summary"))]
     texts += [_text(part.get("value")) for part in content[:5] if isinstance(part, dict)] if content else []
-    link = _text(entry.get("link"))
-    moment = entry.get("published_parsed") or entry.get("updated_parsed")
+    link = _text(get("link"))
+    moment = get("published_parsed") or get("updated_parsed")
     try:
         published = iso(datetime.fromtimestamp(calendar.timegm(moment), timezone.utc)) if moment else None
     except (ValueError, OverflowError, OSError, TypeError):
         published = None
     return {
-        "title": _text(entry.get("title"))[:500],
+        "title": _text(get("title"))[:500],
         "text": " ".join(texts)[:_SPOKEN_OF],
         "published": published,
         "link": link if link.startswith(("https://", "http://")) and len(link) <= 1000 else None,

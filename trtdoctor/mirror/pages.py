@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from trtdoctor.lazyre import pattern
-from trtdoctor.mirror.times import iso, of_unix
 from trtdoctor.record import record
 from trtdoctor.text import clean
+from trtdoctor.times import iso, of_unix
 
 MOST_JOBS = 5000
 """No more jobs of a page are read."""

@@ -18,12 +18,12 @@ from dataclasses import field
 from typing import Any
 
 from trtdoctor.mirror.change import Change, of_plain
-from trtdoctor.mirror.times import parse
 from trtdoctor.mirror_facts import MirrorSource
 from trtdoctor.record import record
 from trtdoctor.snapshot import MAX_BYTES, MAX_ITEMS, Snapshot, SnapshotError
 from trtdoctor.snapshot import SCHEMA as SNAPSHOT_SCHEMA
 from trtdoctor.text import clean
+from trtdoctor.times import parse
 
 SCHEMA = "trtdoctor-mirror-state/1"
 KEPT = 500
@@ -106,9 +106,10 @@ def read(path: str | os.PathLike[str]) -> State | None:
         return None
     except (OSError, ValueError) as error:
         raise _complaint(name, getattr(error, "strerror", None) or str(error)) from None
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise _complaint(name, "is no plain file")
     with os.fdopen(handle, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise _complaint(name, "is no plain file")
         try:
             content = stream.read(MAX_BYTES + 1)
         except OSError as error:

@@ -13,11 +13,11 @@ from trtdoctor.matrix.distributions import normalise
 from trtdoctor.matrix.mirrors import jobs as known_jobs
 from trtdoctor.matrix.mirrors import site_of
 from trtdoctor.mirror.pages import Job, Page, PageError, read
-from trtdoctor.mirror.times import iso, parse
 from trtdoctor.mirror_facts import SYNCS, MirrorItem, MirrorSide, MirrorSource
 from trtdoctor.net.credentials import find
 from trtdoctor.net.http import Answer, Client, NetError
 from trtdoctor.text import clean
+from trtdoctor.times import iso, parse
 
 MOST_BYTES = 8 << 20
 _AHEAD = timedelta(hours=26)

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 from trtdoctor.config.mirrors import Mirror
 from trtdoctor.matrix import Matrix
 from trtdoctor.mirror.state import State
-from trtdoctor.mirror.times import iso, parse
 from trtdoctor.mirror_facts import MirrorItem, MirrorSide, MirrorSource
 from trtdoctor.text import clean
+from trtdoctor.times import iso, parse
 
 if TYPE_CHECKING:
     from trtdoctor.net.http import Client
