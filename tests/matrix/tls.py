@@ -27,7 +27,10 @@ def server(answer: Callable[[str, dict[str, str]], Answer], context: ssl.SSLCont
             for name, value in {"content-length": str(len(body)), **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            if self.command == "GET":
+                self.wfile.write(body)
+
+        do_HEAD = do_GET  # noqa: N815  (as the base class wants it)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

@@ -192,7 +192,7 @@ def _product(role: str, answers: Sequence[Answer], pages: Mapping[str, Page], sy
     heads = [answer.headers for answer in answers]
     if any(name.startswith("x-devpi-") for head in heads for name in head):
         return "devpi"
-    if any(head.get("server", "").lower().startswith("nexus/") for head in heads):
+    if any("nexus/" in head.get("server", "").lower() for head in heads):
         return "nexus"
     if synced:
         return "bandersnatch"

@@ -96,6 +96,7 @@ def look(
         items=tuple(items),
         notes=tuple(notes),
         requests=client.requests,
+        asked=tuple(projects),
     )
 
 

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 from trtdoctor.lazyre import pattern
 from trtdoctor.text import clean
 
-_LEADING = pattern(r"^https?://\S*: ")
-_ADDRESS = pattern(r"https?://\S+")
+_LEADING = pattern(r"^[A-Za-z][A-Za-z0-9+.-]{0,30}://\S*: ")
+_ADDRESS = pattern(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://\S+")
 
 
 def shown(url: str) -> str:
