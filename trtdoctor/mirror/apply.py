@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from trtdoctor.mirror.emit import EmitOptions
 from trtdoctor.mirror.wants import SyncItem
 from trtdoctor.record import record
-from trtdoctor.text import clean
 
 SECONDS = 6 * 3600.0
 """Time for all of it: an image has many gigabytes."""
@@ -26,6 +25,7 @@ class Outcome:
     """What became of one image or one file."""
 
     name: str
+    """Made of names that were checked; ``detail`` was made safe to show where it was learnt."""
     state: str
     """``done``, ``there`` (it was already), ``would`` (with ``--dry-run``), ``failed``, ``left`` (to others)."""
     detail: str = ""
@@ -88,4 +88,4 @@ _WORDS = {"done": "done", "there": "is there", "would": "would run", "failed": "
 def _line(number: int, count: int, outcome: Outcome, seconds: float) -> str:
     took = f" in {seconds:.1f} s" if outcome.state == "done" else ""
     detail = f": {outcome.detail}" if outcome.detail else ""
-    return f"[{number}/{count}] {clean(outcome.name, 250)}: {_WORDS[outcome.state]}{took}{clean(detail, 1500)}"
+    return f"[{number}/{count}] {outcome.name}: {_WORDS[outcome.state]}{took}{detail}"

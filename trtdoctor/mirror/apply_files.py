@@ -135,7 +135,9 @@ class _Fetcher:
         secrets = [login.password, quote(login.password, safe="")] if login is not None else []
         ended = run(words, environ, self._run.left, secrets=secrets)
         if ended.code != 0:
-            raise ToolError(ended.complaint or f"pip ended with {ended.code}")
+            refused = "DO NOT MATCH THE HASHES" in ended.complaint
+            said = "what came has another SHA-256 than the one that is stated, and pip threw it away"
+            raise ToolError(said if refused else ended.complaint or f"pip ended with {ended.code}")
         fetched = os.path.join(self._incoming, wanted.name)
         if os.path.islink(fetched) or not os.path.isfile(fetched):
             raise ToolError("pip fetched another file than this one")

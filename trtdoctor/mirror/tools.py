@@ -18,12 +18,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from trtdoctor.lazyre import pattern
 from trtdoctor.net.credentials import Login
 from trtdoctor.record import record
 from trtdoctor.text import clean
 
 MOST_ERRORS = 64 << 10
 """Bytes of what a program complains that are kept: the last ones."""
+_LONGEST = 300
+_MESSAGE = pattern(r'\bmsg="((?:[^"\\]|\\.)*)"')
 _PATIENCE = 5.0
 """Seconds that a program gets to clean up when it is told to end."""
 
@@ -39,7 +42,7 @@ class Ended:
     code: int | None
     """None when it was ended, at the end of its time or for its output."""
     complaint: str
-    """The last line that it wrote to stderr, made safe to show."""
+    """What it said last of what went wrong, made safe to show; why it was ended, where it was."""
     output: bytes = b""
 
 
@@ -84,10 +87,10 @@ def run(
             over = "it did not end in time" if time.monotonic() >= ends else ""
             time.sleep(0.01)
         code = None if over else child.returncode
-    said = over or ("" if most else _last_line(kept))
+    said = over or ("" if most else complaint(kept.decode("utf-8", "replace")))
     for secret in filter(None, secrets):
         said = said.replace(secret, "***")
-    return Ended(code, clean(said, 300), kept if most else b"")
+    return Ended(code, said, kept if most else b"")
 
 
 def _read(child: subprocess.Popen[bytes], ends: float, most: int) -> tuple[bytes, str]:
@@ -153,9 +156,16 @@ def _signal(child: subprocess.Popen[bytes], number: int) -> None:
         os.killpg(child.pid, number)
 
 
-def _last_line(errors: bytes) -> str:
-    lines = [line for line in errors.decode("utf-8", "replace").splitlines() if line.strip()]
-    return lines[-1].strip() if lines else ""
+def complaint(errors: str) -> str:
+    """The line that says what went wrong: pip's last ``ERROR:``, the message of skopeo's last line, else the last one.
+
+    Of a long one its end is kept: errors are told from the outside in.
+    """
+    lines = [line.strip() for line in errors.splitlines() if line.strip()]
+    line = next((line for line in reversed(lines) if line.startswith("ERROR:")), lines[-1] if lines else "")
+    message = _MESSAGE.search(line)
+    text = clean(message[1].replace('\\"', '"') if message else line)
+    return text if len(text) <= _LONGEST else f"…{text[1 - _LONGEST :]}"
 
 
 # -- logins ------------------------------------------------------------------------------------------------------------

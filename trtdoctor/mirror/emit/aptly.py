@@ -46,7 +46,7 @@ def query(items: Sequence[SyncItem]) -> str:
     """
     terms = []
     for item in checked(items):
-        exact = f"Name (= {item.project}), $Version (= {item.version})"
+        exact = f"Name (= {item.project}), Version (= {item.version})"
         architectures = sorted(_architectures(item))
         terms += [f"({exact}, Architecture (= {name}))" for name in architectures] or [f"({exact})"]
     return " | ".join(dict.fromkeys(terms))
@@ -56,7 +56,7 @@ def _mirror(upstream: str, source: str, items: Sequence[SyncItem]) -> list[str]:
     address, *rest = archive(upstream)
     wanted = query(items)
     number = hashlib.sha256(f"{upstream} {wanted}".encode("ascii")).hexdigest()[:8]
-    name = f"trtdoctor-{_UNNAMED.sub('-', source)[:60]}-{number}"
+    name = "-".join(filter(None, ("trtdoctor", _UNNAMED.sub("-", source)[:60].strip("-"), number)))
     architectures = sorted({name for item in items for name in _architectures(item)} - {"all"})
     chosen = [f"-architectures={','.join(architectures)}"] if architectures else []
     create = ["aptly", "mirror", "create", *chosen, f"-filter={wanted}", name, address, *rest]

@@ -108,17 +108,18 @@ def check(item: SyncItem) -> None:
     """Whether every name of the item is what it should be. Raises :class:`EmitError` with the first that is not."""
     if item.digest is not None:
         digest(item.digest)
-    if item.kind == "oci":
-        repository(item.upstream, item.project, "upstream")
-        repository(item.mirror, item.project, "mirror")
-        tag(item.version)
-        for platform in item.platforms:
-            _checked(platform, _PLATFORM, "platform")
-        return
     for what, address in (("upstream", item.upstream), ("mirror", item.mirror), ("origin", item.origin)):
         if address is not None:
             place(address, what)
-    if item.kind == "pypi":
+    for platform in item.platforms:
+        _checked(platform, _PLATFORM, "platform")
+    if item.kind == "oci":
+        _checked(item.project, _REPOSITORY, "repository")
+        repository(item.upstream, item.project, "upstream")
+        repository(item.mirror, item.project, "mirror")
+        tag(item.version)
+        _check_files(item, _FILE)
+    elif item.kind == "pypi":
         _checked(item.project, _PROJECT, "project")
         version = _version(_checked(item.version, _VERSION, "version"))
         _check_files(item, _FILE)
