@@ -5,6 +5,7 @@ A recording of one day (artefacts.yaml): a version that is not there may exist a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from trtdoctor.matrix.distributions import normalise
 from trtdoctor.matrix.load import Matrix
 from trtdoctor.matrix.rows import UNKNOWN, Row
 from trtdoctor.record import record
+from trtdoctor.versions import Version
 
 if TYPE_CHECKING:
     from packaging.tags import Tag
@@ -72,6 +74,34 @@ def fitting(
     )
     taken = {_taken(found, *case) for case in cases} - {None}
     return taken.pop() if len(taken) == 1 else None
+
+
+def taken(names: Iterable[str], *, python: str | None, platform: str | None, glibc: str | None) -> bool:
+    """Whether pip takes one of the wheels of these names, as for :func:`fitting`.
+
+    Where something is None, or a Python is older than any that files are recorded for, what fits anything will do.
+    """
+    found = [_tags(name) for name in names]
+    known = Version.maybe(python)
+    pythons = (python,) if python is not None and known is not None and known.parts >= (3, 8) else PYTHONS
+    return any(
+        not order.keys().isdisjoint(tags)
+        for place in ((platform,) if platform is not None else PLATFORMS)
+        for libc in ((glibc,) if glibc is not None or place.startswith("windows") else _GLIBCS[-1:])
+        for one in pythons
+        for order in (_order(one, place, libc),)
+        for tags in found
+    )
+
+
+@lru_cache(maxsize=8192)
+def _tags(name: str) -> frozenset[Tag]:
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+    try:
+        return parse_wheel_filename(name)[3]
+    except InvalidWheelFilename:
+        return frozenset()
 
 
 def requires(matrix: Matrix, distribution: str, version: str) -> tuple[str, ...] | None:
@@ -191,8 +221,6 @@ def _order(python: str, platform: str, glibc: str | None) -> dict[Tag, int]:
     from itertools import chain
 
     from packaging.tags import compatible_tags, cpython_tags
-
-    from trtdoctor.versions import Version
 
     version = Version.maybe(python)
     if version is None or version.minor is None or (version.major, version.minor) < (3, 8):
