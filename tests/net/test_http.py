@@ -150,7 +150,7 @@ def test_redirections_are_followed_without_credentials_for_others() -> None:
             assert caught.value.kind == "hostile"
 
 
-@pytest.mark.parametrize("place", ["file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/"])
+@pytest.mark.parametrize("place", ["file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/", "http://[::1"])
 def test_no_redirection_leaves_the_web(place: str) -> None:
     moved: Served = (302, {"location": place}, b"")
     with server(lambda path, headers: moved) as address, pytest.raises(NetError, match="only http and https"):
@@ -251,6 +251,32 @@ class _Counting(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+
+def test_single_hosts_may_be_trusted_otherwise(tmp_path: Path) -> None:
+    ca, context = authority(tmp_path)
+    with server(lambda path, headers: (200, {}, b"ok"), context) as address:
+        url = f"https://{address}/"
+        with pytest.raises(NetError, match="not trusted"):
+            get(url)
+        assert get(url, client=Client(5, verify_at={"127.0.0.1": str(ca)})) == b"ok"
+        assert get(url, client=Client(5, verify=str(ca))) == b"ok"
+        assert get(url, client=Client(5, verify=False)) == b"ok"
+        with pytest.raises(NetError, match="not trusted"):
+            get(url, client=Client(5, verify=False, verify_at={"127.0.0.1": True}))
+    with Client(1, verify="ca.pem", verify_at={"nvidia.com": True}) as client:
+        assert client.verification("https://API.ngc.nvidia.com/v2") is True
+        assert client.verification("https://notnvidia.com/") == "ca.pem"
+        assert client.verification("https://nvidia.com.example/") == "ca.pem"
+
+
+def test_a_redirection_that_is_not_to_be_followed_is_given_as_it_is() -> None:
+    with (
+        server(lambda path, headers: (302, {"location": "http://127.0.0.1:1/"}, b"")) as address,
+        Client(5) as client,
+        client.open("GET", f"http://{address}/", follow=False) as (answer, final),
+    ):
+        assert (answer.status_code, final, client.requests) == (302, f"http://{address}/", 1)
 
 
 def test_one_host_gets_no_more_than_a_few_requests_at_a_time() -> None:

@@ -66,6 +66,8 @@ def parse(text: str) -> tuple[Challenge, ...]:
             found[-1].parameters.setdefault(parameter["name"].lower(), value)
         if scheme:
             found.append(Challenge(scheme["scheme"].lower(), {}))
+        if not parameter and not scheme and text[place] == '"':
+            break  # a quotation without an end
         here = parameter or scheme or _OTHER.match(text, place)
         place = _end(_SPACE, text, here.end() if here else place + 1)
     return tuple(found[:_MOST_CHALLENGES])
@@ -172,8 +174,7 @@ class Access:
         return True
 
     def _fetch(self, challenge: Challenge) -> bool:
-        realm = urljoin(f"{self._base}/", challenge.parameters.get("realm", ""))
-        wrong = _wrong(realm, self._base)
+        realm, wrong = _realm(challenge.parameters.get("realm", ""), self._base)
         if wrong is not None:
             self.problem = wrong
             return False
@@ -199,18 +200,19 @@ class Access:
         return True
 
 
-def _wrong(realm: str, base: str) -> str | None:
-    """Why a token service must not be asked: what we know is for this registry, and never travels in the open."""
+def _realm(said: str, base: str) -> tuple[str, str | None]:
+    """The address of a token service, and why it must not be asked: what we know never travels in the open."""
     try:
-        parts = urlsplit(realm)
-        named = parts.hostname and parts.username is None
+        address = urljoin(f"{base}/", said)
+        parts = urlsplit(address)
+        named = bool(said and parts.hostname) and parts.username is None
     except ValueError:
-        return "its challenge names no token service"
+        return "", "its challenge names no token service"
     if parts.scheme not in ("http", "https") or not named:
-        return "its challenge names no token service"
+        return "", "its challenge names no token service"
     if parts.scheme == "http" and base.startswith("https:"):
-        return "its challenge names a token service without TLS"
-    return None
+        return "", "its challenge names a token service without TLS"
+    return address, None
 
 
 def _with_query(realm: str, service: str | None, scope: str) -> str:

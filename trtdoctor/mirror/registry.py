@@ -113,6 +113,8 @@ class Registry:
             strange += len(page) - len(good)
             names += good
             following = _next(answer, path)
+            if following is None and "next" in answer.links:
+                notes.append("its list of tags goes on at an address that is none")
             if following is None or len(names) > MOST_TAGS or len(seen) >= _MOST_PAGES or following in seen:
                 if following is not None:
                     notes.append(f"its list of tags goes on, and was read up to {min(len(names), MOST_TAGS)} tags")
@@ -251,7 +253,7 @@ class Registry:
 
     def _refusal(self, answer: Answer) -> RegistryError:
         """What a status other than 200 means. The server's own words are not repeated: they may hold anything."""
-        codes = [str(entry.get("code")) for entry in _errors(answer) if entry.get("code") in _CODES]
+        codes = [code for code in (str(entry.get("code")) for entry in _errors(answer)) if code in _CODES]
         said = f"it answered {answer.status}{f' ({codes[0]})' if codes else ''}"
         if answer.status in (401, 403):
             return RegistryError(f"{said}: {self.access.problem or 'no access with what we have'}", "denied")

@@ -283,7 +283,7 @@ class Client:
             if answer.status_code not in _REDIRECTED or not place or redirects is None:
                 return answer, url
             answer.close()
-            following = urljoin(url, place)
+            following = _joined(url, place)
             if url.startswith("https:") and not following.startswith("https:"):
                 raise NetError(f"{shown(start)}: it redirects from https to {shown(following)}", "hostile")
             if host_of(following) != host_of(url):
@@ -359,9 +359,17 @@ def _answer(
     links: dict[str, str] = {}
     for item in parse_header_links(headers.get("link", "")) if "link" in headers else ():
         if "rel" in item and "url" in item:
-            links.setdefault(item["rel"], urljoin(final, item["url"]))
+            links.setdefault(item["rel"], _joined(final, item["url"]))
     host = host_of(final)
     return Answer(shown(url), status, headers, body, host, host != host_of(url), cached, links)
+
+
+def _joined(base: str, address: str) -> str:
+    """An address that a server gave, absolute; empty for one that is none."""
+    try:
+        return urljoin(base, address)
+    except ValueError:
+        return ""
 
 
 def _patience(text: str | None, turn: int) -> float:
