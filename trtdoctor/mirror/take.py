@@ -116,7 +116,7 @@ def _one(
             return news.added(source, mirror, matrix, client, before=before, now=now)
     except ValueError as error:  # CredentialsError and its like: what the user configured
         return _failed(mirror, now, "denied", str(error))
-    except Exception as error:
+    except BaseException as error:  # in this thread even SystemExit is a defect, and no wish to end
         return _failed(mirror, now, "unreachable", f"a defect of trtdoctor's own: {type(error).__name__}: {error}")
 
 
