@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 from trtdoctor.demands import Demand, DemandError
 from trtdoctor.demands import parse as parse_demand
 from trtdoctor.record import record
 from trtdoctor.text import clean
 from trtdoctor.versions import Answer, Version, within
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from trtdoctor.matrix import Matrix
 
 CHANNELS = ("latest", "stable", "lts")
 """``latest``: the newest general release that fits. ``stable``: one that is old enough (:data:`STABLE_DAYS` where the
@@ -94,6 +100,29 @@ class Policy:
         if allowed and not any(fnmatchcase(tag, clause.specifier) for clause in allowed):
             return f"not allowed by {' or '.join(clause.text for clause in allowed)}"
         return None
+
+
+def outside_lts(
+    matrix: Matrix, version: Version, flavour: str | None, as_of: date, product: str = "full"
+) -> str | None:
+    """Why a TensorRT for a CUDA flavour (``cu12``) is not what the channel ``lts`` allows: see :data:`CHANNELS`.
+
+    None when it is; a release that the matrix does not know yet may be the last one of its major.
+    """
+    from trtdoctor.matrix import drivers, tensorrt
+
+    newest = tensorrt.newest_of_major(matrix, version.major, product)
+    if newest is not None and Version.parse(newest.key).parts > version.parts[:3]:
+        return f"channel lts: the last general release of this major is {newest.key}"
+    served = [
+        Version.maybe(row.text("cuda"))
+        for row in drivers.branches(matrix)
+        if row.text("type") == "lts" and drivers.ended(matrix, Version.parse(row.key), as_of).answer is Answer.NO
+    ]
+    major = int(flavour[2:]) if flavour else 0
+    if not any(known is not None and known.major >= major for known in served):
+        return f"channel lts: no long-term driver that the vendor still keeps serves CUDA {major}"
+    return None
 
 
 def parse_clause(text: str) -> Clause:

@@ -23,6 +23,7 @@ from trtdoctor.plan.model import (
     UNSURE,
 )
 from trtdoctor.plan.question import Question
+from trtdoctor.policy import outside_lts
 from trtdoctor.record import record
 from trtdoctor.rules.issues import concerns, issues_of
 from trtdoctor.rules.wheels import glibc_of, listed, tags_for
@@ -137,28 +138,11 @@ def _by_policy(question: Question, build: Build) -> Iterator[Refusal]:
     if said is None and build.way == "container":
         said = policy.refuses_image(build.name.rpartition(":")[2])
     if said is None and policy.channel == "lts":
-        said = _not_lts(question, build)
+        said = outside_lts(question.matrix, build.version, build.flavour, question.as_of, build.product)
     if said is None and policy.age is not None:
         said = too_young(question, build, policy.age)
     if said is not None:
         yield Refusal("the policy", f"{build.label}: {said}")
-
-
-def _not_lts(question: Question, build: Build) -> str | None:
-    """Why a build is not what the channel ``lts`` allows: see :data:`trtdoctor.policy.CHANNELS`."""
-    newest = tensorrt.newest_of_major(question.matrix, build.version.major, build.product)
-    if newest is not None and newest.key != build.release:
-        return f"channel lts: the last general release of this major is {newest.key}"
-    served = [
-        Version.maybe(row.text("cuda"))
-        for row in drivers.branches(question.matrix)
-        if row.text("type") == "lts"
-        and drivers.ended(question.matrix, Version.parse(row.key), question.as_of).answer is Answer.NO
-    ]
-    major = int(build.flavour[2:]) if build.flavour else 0
-    if not any(version is not None and version.major >= major for version in served):
-        return f"channel lts: no long-term driver that the vendor still keeps serves CUDA {major}"
-    return None
 
 
 # -- the machine -------------------------------------------------------------------------------------------------------
