@@ -40,7 +40,7 @@ def dist(project: str, version: str, *names: str, sha256: str | None = "b2" * 32
 
 
 def stack() -> list[SyncItem]:
-    """A release of TensorRT for pip: two sdists that require others, a stub, its wheel, the bindings, what builds need."""
+    """A release of TensorRT for pip: what requires the others, a stub and its wheel, bindings, what builds need."""
     version = "11.4.0.106"
     return [
         dist("tensorrt", version, f"tensorrt-{version}.tar.gz"),
@@ -52,7 +52,9 @@ def stack() -> list[SyncItem]:
             origin="https://pypi.nvidia.com",
             sha256="c3" * 32,
         ),
-        dist("tensorrt-cu13-bindings", version, f"tensorrt_cu13_bindings-{version}-cp312-none-manylinux_2_28_x86_64.whl"),
+        dist(
+            "tensorrt-cu13-bindings", version, f"tensorrt_cu13_bindings-{version}-cp312-none-manylinux_2_28_x86_64.whl"
+        ),
         dist("wheel-stub", "0.5.0", "wheel_stub-0.5.0-py3-none-any.whl"),
     ]
 

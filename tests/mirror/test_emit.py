@@ -17,7 +17,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.mirror.items import DIGEST, debs, deb, dist, everything, image, stack
+from tests.mirror.items import DIGEST, deb, debs, dist, everything, image, stack
 from tests.mirror.needs import program
 from tests.mirror.sync_schemas import HARBOR, REGSYNC
 from trtdoctor import __version__
@@ -84,7 +84,9 @@ def test_scripts_are_scripts(tool: str) -> None:
 
 
 def test_skopeo_sync() -> None:
-    other = image(project="nvidia/cuda", upstream="https://nvcr.io", mirror="https://registry.corp.example:5000/ngc/x/cuda")
+    other = image(
+        project="nvidia/cuda", upstream="https://nvcr.io", mirror="https://registry.corp.example:5000/ngc/x/cuda"
+    )
     text = emit("skopeo", [image("26.10"), image("26.07-py3", why="the newest that fits")], PLAIN)
     assert yaml.safe_load(text) == {"nvcr.io": {"images": {"nvidia/tensorrt": ["26.07-py3", "26.10"]}}}
     assert "--all --preserve-digests" in text
@@ -319,8 +321,8 @@ def test_pip_download_says_what_it_cannot_verify() -> None:
         ("cp39-abi3-linux_aarch64", "--implementation cp --python-version 3.9 --abi abi3 --platform linux_aarch64"),
         (
             "1-cp310-none-manylinux_2_17_x86_64.manylinux2014_x86_64",
-            "--implementation cp --python-version 3.10 --abi none "
-            "--platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64",
+            "--implementation cp --python-version 3.10 --abi none --platform manylinux_2_17_x86_64"
+            " --platform manylinux2014_x86_64",
         ),
     ],
 )

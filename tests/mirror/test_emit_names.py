@@ -25,8 +25,41 @@ from trtdoctor.mirror.wants import SyncItem
 
 PLAIN = EmitOptions()
 SNIPPETS = [
-    *("'", '"', "\n", "\r", "\x00", "\x1b[31m", "$(touch x)", "`id`", "{{env \"X\"}}", "{a,b}", "..", "/../", "\\", "|", ";"),
-    *("&", "#", " # ", "END", "\nEND\n", ": ", "- ", "%(x)s", "%0a", "*", "?", "[a]", "::add-mask::x", "@", "://", "\u202e"),
+    *(
+        "'",
+        '"',
+        "\n",
+        "\r",
+        "\x00",
+        "\x1b[31m",
+        "$(touch x)",
+        "`id`",
+        '{{env "X"}}',
+        "{a,b}",
+        "..",
+        "/../",
+        "\\",
+        "|",
+        ";",
+    ),
+    *(
+        "&",
+        "#",
+        " # ",
+        "END",
+        "\nEND\n",
+        ": ",
+        "- ",
+        "%(x)s",
+        "%0a",
+        "*",
+        "?",
+        "[a]",
+        "::add-mask::x",
+        "@",
+        "://",
+        "\u202e",
+    ),
     *(" --dest-creds=a:b", "-", "--", "~", "=", "<", ">", "é", "\u2028", ")", " | Name", "\t", "?x=y", "#x", ""),
 ]
 FORBIDDEN = re.compile(r"""["'\s$`{}<>|;&()\\*?\[\]#]|[^ -~]""")
@@ -71,7 +104,8 @@ def test_names_that_are_let_through_are_harmless(data: st.DataObject) -> None:
         file = (changed, size, sha256) if field == "file" else (name, size, changed)
         bad = replace(item, files=(file, *item.files[1:]))
     else:
-        bad = replace(item, **{field: data.draw(hostile(getattr(item, field) or "https://x.example/y"))})
+        changes: dict[str, Any] = {field: data.draw(hostile(getattr(item, field) or "https://x.example/y"))}
+        bad = replace(item, **changes)
     good, refused = sound([bad])
     assert len(good) + len(refused) == 1
     assert all(line.isprintable() and len(line) < 500 for line in refused)

@@ -27,7 +27,7 @@ MOST_ERRORS = 64 << 10
 """Bytes of what a program complains that are kept: the last ones."""
 _LONGEST = 300
 _MESSAGE = pattern(r'\bmsg="((?:[^"\\]|\\.)*)"')
-_PATIENCE = 5.0
+_PATIENCE = 3.0
 """Seconds that a program gets to clean up when it is told to end."""
 
 

@@ -1,11 +1,13 @@
 """bandersnatch: the lines for its configuration, and ``wheels.txt`` for what it cannot fetch.
 
-Sources: bandersnatch's allowlist_name.py, mirror.py and example.conf at 6c22dfd (2026-08-17); 6.8.0 was run with what
-is made here, against an index with TLS on this machine.
+Sources: bandersnatch's allowlist_name.py, mirror.py and example.conf at 6c22dfd (2026-08-17). Measured with 6.8.0, run
+with what is made here against an index with TLS on this machine: exactly these releases came; a release that was added
+to the list later came with ``sync``, not with ``mirror``; one that was taken from it went from the page.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from trtdoctor.mirror.emit import EmitOptions
@@ -22,11 +24,14 @@ def emit(items: Sequence[SyncItem], options: EmitOptions) -> str:
     notes = [
         "Merge this into the mirror's bandersnatch.conf; its [mirror] (directory, master, workers) stays as it is.",
         "Add to an allowlist, do not replace it: a release that it does not name goes from the mirror's pages.",
+        "bandersnatch mirror passes over a project that did not change since: sync asks for these by name.",
         *(f"The master of {source}: {address}" for source, address in _masters(found)),
     ]
     if any(item.origin for item in found):
         notes.append(f"bandersnatch mirrors a stub, not the wheel that its build fetches: those stand in {WHEELS}.")
-    lines = head("bandersnatch", options, *notes)
+    projects = sorted({item.project for item in found if item.origin is None})
+    run = shlex.join(["bandersnatch", "-c", "bandersnatch.conf", "sync", *projects]) if projects else ""
+    lines = head("bandersnatch", options, *notes, run=run)
     lines += [
         "[plugins]",
         "enabled =",

@@ -11,7 +11,8 @@ from trtdoctor.record import values
 from trtdoctor.text import clean, harmless
 
 LICENCE = "NVIDIA's licence governs the redistribution of its files: who copies them for others is bound by it."
-_MOST = 160
+_MOST = 200
+"""Characters of a comment: what stands behind a name is half a sentence."""
 
 
 def policy_digest(policy: Policy) -> str:
@@ -36,9 +37,12 @@ def comments(*lines: str) -> list[str]:
     return [f"# {harmless(clean(line, _MOST))}".rstrip() for line in lines]
 
 
-def head(tool: str, options: EmitOptions, *notes: str) -> list[str]:
-    """The first lines of a text: the title, the licence, and what must be known of the tool."""
-    return comments(title(tool, options), LICENCE, *notes)
+def head(tool: str, options: EmitOptions, *notes: str, run: str = "") -> list[str]:
+    """The first lines of a text: the title, the licence, how it is ``run``, and what must be known of the tool.
+
+    ``run`` is a command of names that were checked; it is never cut.
+    """
+    return [*comments(title(tool, options), LICENCE), *([f"# {run}"] if run else []), *comments(*notes)]
 
 
 def quoted(text: str) -> str:

@@ -18,11 +18,10 @@ def emit(items: Sequence[SyncItem], options: EmitOptions) -> str:
     """The YAML: an entry for each repository, or for each image where it gets another tag."""
     found = copies(items, options)
     notes = [
-        "regsync once -c regsync.yml",
         "regsync puts ^ and $ around each entry of allow: one entry a tag, its dots escaped.",
         "Logins are docker's own, but for those that are read from the variables named below.",
     ]
-    lines = head("regsync", options, *notes, *loud(found))
+    lines = head("regsync", options, *notes, *loud(found), run="regsync once -c regsync.yml")
     lines += ["version: 1", *_creds(found, options), "defaults:", "  parallel: 2"]
     lines += ["  ratelimit:", "    min: 100", "    retry: 15m", "sync:"]
     groups: dict[tuple[str, str, tuple[str, ...]], list[Copy]] = {}

@@ -63,9 +63,9 @@ def _sync(found: Sequence[Copy], options: EmitOptions) -> list[str]:
     lines = head(
         "skopeo",
         options,
-        shlex.join(words),
         f"Without --scoped skopeo keeps the last part of each path: hence {destination}. With it, upstream's host too.",
         *_notes(found),
+        run=shlex.join(words),
     )
     for host in sorted({copy.source.host for copy in found}):
         of_host = [copy for copy in found if copy.source.host == host]
