@@ -150,10 +150,16 @@ def test_redirections_are_followed_without_credentials_for_others() -> None:
             assert caught.value.kind == "hostile"
 
 
-@pytest.mark.parametrize("place", ["file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/", "http://[::1"])
+@pytest.mark.parametrize("place", ["file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/"])
 def test_no_redirection_leaves_the_web(place: str) -> None:
     moved: Served = (302, {"location": place}, b"")
     with server(lambda path, headers: moved) as address, pytest.raises(NetError, match="only http and https"):
+        get(f"http://{address}/")
+
+
+def test_a_redirection_to_nowhere_is_one_line() -> None:
+    nowhere: Served = (302, {"location": "http://[::1"}, b"")
+    with server(lambda path, headers: nowhere) as address, pytest.raises(NetError, match="an address that is none"):
         get(f"http://{address}/")
 
 

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 from trtdoctor.lazyre import pattern
 from trtdoctor.net.credentials import Login, bearer
 from trtdoctor.net.http import Answer, Client, NetError
+from trtdoctor.net.words import without_addresses
 from trtdoctor.record import record
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ class Access:
         try:
             answer = self._client.get(url, most=_MOST_BYTES, auth=login.auth() if login else None)
         except NetError as error:
-            self.problem = f"its token service gave no answer ({error})"
+            self.problem = f"its token service gave no answer ({without_addresses(str(error))})"
             return False
         if answer.status != 200:
             who = "who we say to be" if login else "us without a login"

@@ -13,6 +13,7 @@ from trtdoctor.lazyre import pattern
 from trtdoctor.mirror.registry import Registry
 from trtdoctor.mirror.times import iso, parse
 from trtdoctor.net.http import Answer, NetError
+from trtdoctor.net.words import without_addresses
 from trtdoctor.record import record
 
 SERVICE = "harbor-registry"
@@ -92,7 +93,7 @@ def _get(registry: Registry, path: str) -> Any:
             auth=login.auth() if login is not None else None,
         )
     except NetError as error:
-        raise HarborError(str(error)) from None
+        raise HarborError(without_addresses(str(error))) from None
     if answer.status != 200:
         raise HarborError(f"it answered {answer.status}")
     try:

@@ -10,6 +10,7 @@ from typing import Any
 
 from trtdoctor.mirror.times import iso, parse
 from trtdoctor.net.http import Client, NetError
+from trtdoctor.net.words import without_addresses
 
 _PAGE = 100
 _MOST_PAGES = 100
@@ -59,7 +60,7 @@ def _document(client: Client, url: str) -> dict[str, Any]:
         answer = client.get(url, most=_BYTES, accept="application/json", keep=True)
         document = answer.json() if answer.status == 200 else None
     except NetError as error:
-        raise CatalogueError(str(error)) from None
+        raise CatalogueError(without_addresses(str(error))) from None
     except ValueError:
         raise CatalogueError("its answer is no JSON") from None
     if answer.status != 200:

@@ -51,7 +51,8 @@ def insides(
     for tag in tags:
         roles = ["mirror" if pair.recalls or tag not in ours else "upstream"]
         roles += ["mirror"] if tag in differing and not pair.recalls else []
-        past = _past(pair, tag, looks, differ=len(roles) > 1)
+        shared = "both" if verdicts[tag].state == "same" else roles[0]
+        past = _past(pair, tag, looks, on=shared if len(roles) == 1 else None)
         if past is not None:
             found[tag] = past
         elif tag in tags[:NEWEST] or tag in differing:
@@ -89,17 +90,21 @@ def _may_ask(pair: Pair, tag: str, role: str) -> bool:
     return tag in pair.side.names and (pair.probed or not pair.kind.cache)
 
 
-def _past(pair: Pair, tag: str, looks: tuple[Mapping[str, Look], Mapping[str, Look]], *, differ: bool) -> Inside | None:
-    """What an earlier look read, where it was of the same image."""
+def _past(
+    pair: Pair, tag: str, looks: tuple[Mapping[str, Look], Mapping[str, Look]], *, on: str | None
+) -> Inside | None:
+    """What an earlier look read, where it was of the same image; ``on``: whose it is, None for both in turn."""
     item = pair.before.get(tag)
     if item is None or not item.platforms:
         return None
     ours, theirs = looks[0][tag].digest, looks[1][tag].digest
     same = ours == item.upstream_digest if ours else theirs is not None and theirs == item.mirror_digest
-    if differ and theirs != item.mirror_digest:
+    if on is None and theirs != item.mirror_digest:
         same = False
-    known = bool(item.components) or item.released_by == "image created"
-    return Inside(ours or theirs, item.platforms, item.components, _said(item)) if same and known else None
+    if not same or not (item.components or item.released_by == "image created"):
+        return None
+    components = item.components if on is None else tuple(replace(one, on=on) for one in item.components)
+    return Inside(ours or theirs, item.platforms, components, _said(item))
 
 
 def _said(item: MirrorItem) -> tuple[tuple[str, str], ...]:

@@ -116,7 +116,7 @@ def kind_of(mirror: Mirror, side: Side) -> Kind:
     """What kind of mirror it is. Nothing is asked that would change what it holds."""
     registry, challenge = side.registry, side.registry.access.challenge
     if side.tags is not None and side.tags.host:
-        return Kind("redirect", f"{side.tags.host} answers for it")
+        return Kind("redirect", "another host answers for it")
     if mirror.api == "harbor":
         return _harbor(registry)
     if challenge is not None and challenge.parameters.get("service") == harbor.SERVICE:

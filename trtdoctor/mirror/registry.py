@@ -14,6 +14,7 @@ from trtdoctor.lazyre import pattern
 from trtdoctor.mirror.challenge import Access
 from trtdoctor.net.credentials import Login
 from trtdoctor.net.http import TRIES, Answer, Client, NetError
+from trtdoctor.net.words import without_addresses
 from trtdoctor.record import record
 from trtdoctor.text import clean
 
@@ -146,7 +147,7 @@ class Registry:
                     digest = self.manifest(tag)[0]
                 return Look("there", digest, host=host)
         except (NetError, RegistryError) as error:
-            return Look("unknown", detail=str(error))
+            return Look("unknown", detail=without_addresses(str(error)))
         if answer.status == 404:
             return Look("not-there", host=host)
         return Look("unknown", detail=str(self._refusal(answer)))
@@ -246,7 +247,7 @@ class Registry:
                 lambda auth: self.client.get(self.base + path, most=most, accept=accept, auth=auth)
             )
         except NetError as error:
-            raise RegistryError(str(error), error.kind) from None
+            raise RegistryError(without_addresses(str(error)), error.kind) from None
         if answer.status != 200:
             raise self._refusal(answer)
         return answer

@@ -43,6 +43,7 @@ def reason(error: Exception) -> str:
         (requests.exceptions.Timeout, "no answer in time"),
         (requests.exceptions.ProxyError, "the proxy gives no connection"),
         (requests.exceptions.ConnectionError, "no connection"),
+        (ValueError, "it gives an address that is none"),
     )
     return next((text for kind, text in words if isinstance(error, kind)), type(error).__name__)
 
