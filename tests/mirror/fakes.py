@@ -34,7 +34,7 @@ def serve(speak: Speak) -> Iterator[str]:
         def do_GET(self) -> None:
             said = {name.lower(): value for name, value in self.headers.items()}
             status, headers, body = speak(self.command, self.path, said)
-            self.send_response(status)
+            self.send_response_only(status)  # without a Server of its own
             for name, value in {"content-length": str(len(body)), **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
@@ -104,8 +104,7 @@ class Fake:
             return self.list(path)
         name = place.rpartition("/")[2]
         if place == f"/v2/{self.repository}/manifests/{name}":
-            by_digest = {digest_of(body): body for body in self.tags.values()}
-            body = self.tags.get(name) or by_digest.get(name)
+            body = self.tags.get(name) or next((one for one in self.tags.values() if digest_of(one) == name), None)
             return (
                 (200, {"content-type": MANIFEST, "docker-content-digest": digest_of(body)}, body) if body else NOT_FOUND
             )
