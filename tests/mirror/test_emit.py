@@ -32,6 +32,7 @@ from trtdoctor.policy import Policy, parse_clause
 
 PLAIN = EmitOptions()
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")
+GLIBC = "manylinux_2_17_x86_64"
 NEAR = ["26.10-py3", "26x10-py3", "26.10-py3-igpu", "126.10-py3", "26.10-py31", "26.07-py3", "26.09-py3", "latest"]
 """Tags that a careless expression would take too."""
 
@@ -320,9 +321,8 @@ def test_pip_download_says_what_it_cannot_verify() -> None:
         ("cp312-cp312-win_amd64", "--implementation cp --python-version 3.12 --abi cp312 --platform win_amd64"),
         ("cp39-abi3-linux_aarch64", "--implementation cp --python-version 3.9 --abi abi3 --platform linux_aarch64"),
         (
-            "1-cp310-none-manylinux_2_17_x86_64.manylinux2014_x86_64",
-            "--implementation cp --python-version 3.10 --abi none --platform manylinux_2_17_x86_64"
-            " --platform manylinux2014_x86_64",
+            f"1-cp310-none-{GLIBC}.manylinux2014_x86_64",
+            f"--implementation cp --python-version 3.10 --abi none --platform {GLIBC} --platform manylinux2014_x86_64",
         ),
     ],
 )
@@ -343,11 +343,12 @@ def test_aptly() -> None:
     script = emit("aptly", debs(), PLAIN)
     (line,) = [words for words in commands(script) if "create" in words]
     at = line.index("create")
+    of_version = "Version (= 10.16.1.11-1+cuda13.2), Architecture"
+    terms = [f"(Name (= libnvinfer10), {of_version} (= amd64))"]
+    terms += [f"(Name (= tensorrt), {of_version} (= {name}))" for name in ("all", "amd64")]
     assert line[at + 1 : at + 6] == [
         "-architectures=amd64",
-        "-filter=(Name (= libnvinfer10), Version (= 10.16.1.11-1+cuda13.2), Architecture (= amd64))"
-        " | (Name (= tensorrt), Version (= 10.16.1.11-1+cuda13.2), Architecture (= all))"
-        " | (Name (= tensorrt), Version (= 10.16.1.11-1+cuda13.2), Architecture (= amd64))",
+        f"-filter={' | '.join(terms)}",
         line[at + 3],
         "https://developer.download.nvidia.com/compute/cuda/repos/ubuntu2204/x86_64/",
         "./;",
