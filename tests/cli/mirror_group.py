@@ -1,0 +1,15 @@
+"""Stands in for the group ``mirror`` until it is there."""
+
+from typing import ClassVar
+
+import click
+
+from trtdoctor.cli import LazyGroup
+
+
+class Group(LazyGroup):
+    table: ClassVar[dict[str, tuple[str, str]]] = {"watch": ("trtdoctor.cli.mirror_watch", "")}
+
+
+@click.group("mirror", cls=Group)
+def command() -> None: ...
