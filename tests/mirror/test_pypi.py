@@ -507,6 +507,22 @@ def test_an_endless_index_ends_at_the_limit(
     assert "longer than 1 MiB" in str(side(source, "mirror").detail)
 
 
+def test_pages_that_are_too_long_altogether(
+    matrix: Matrix, upstream: str, nvidia: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trtdoctor.mirror.index._MOST_ALTOGETHER", 4 << 20)
+    asked: list[str] = []
+
+    def long(path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        asked.append(path)
+        return 200, {"content-type": "text/html"}, b"<html>" + b" " * (2 << 20)
+
+    with serving(long) as mirror:
+        source = ask(matrix, mirror, upstream, nvidia, projects=tuple(f"nvidia-{number}" for number in range(30)))
+    assert side(source, "mirror").state == "hostile"
+    assert len(asked) < 10
+
+
 def test_tricks_in_names_are_left_out_and_said(matrix: Matrix, upstream: str, nvidia: str) -> None:
     tricky = stack(NEW)
     tricky[META] += [

@@ -99,7 +99,7 @@ def test_a_listing_of_nginx_whose_texts_are_cut_short() -> None:
         (b'{"files": {}}', JSON),
         (b'{"files": [1]}', JSON),
         (b"\xff\xfe", JSON),
-        (b"[" * 200_000, JSON),
+        (b"[" * 100_000, JSON),
         (b'{"files": [], "meta": {"api-version": "2.0"}}', JSON),
         (b"moved", "text/plain"),
         (b"", "text/html"),
@@ -142,6 +142,13 @@ def test_too_many_files_break_a_limit() -> None:
     many = [{"filename": f"tensorrt_cu13-{number}.tar.gz"} for number in range(MOST_FILES + 1)]
     with pytest.raises(PageError, match="more than 20000 files") as caught:
         of_json({"files": many})
+    assert caught.value.hostile
+
+
+@pytest.mark.parametrize("piece", ["{},", "[],", '"ab",'])
+def test_megabytes_of_small_parts_are_not_read_at_all(piece: str) -> None:
+    with pytest.raises(PageError, match="more than 20000 files can have") as caught:
+        read(f'{{"files": [{piece * 900_000}0]}}'.encode(), JSON, "tensorrt-cu13")
     assert caught.value.hostile
 
 

@@ -29,6 +29,10 @@ _GRACE = 0.3
 """Seconds after the client's time that are given to it to say so."""
 _FIRST = 3
 """As many projects are asked for first; when none of them gets an answer, the others are not asked for."""
+_MOST_ALTOGETHER = 64 << 20
+"""Bytes of all pages of one index; the stack's take a few MiB."""
+_READING = threading.Lock()
+"""One page at a time is read: a huge one takes many times its size meanwhile."""
 _STUBS_ACCEPT = "*/*"
 """As wheel-stub asks, which can read nothing but HTML; so what an index gives by itself is what counts."""
 _SYNCED = pattern(r"(\d{8}T\d\d:\d\d:\d\d)\s*")
@@ -90,6 +94,7 @@ class _Index:
         self._pages: dict[str, Page] = {}
         self._absent: set[str] = set()
         self._failed: dict[str, NoPageError] = {}
+        self._bytes = 0
 
     def look(self, project: str) -> None:
         """Ask for one project, and keep what it is."""
@@ -106,6 +111,8 @@ class _Index:
                 self._pages[project] = page
 
     def _page(self, project: str) -> Page | None:
+        if self._bytes > _MOST_ALTOGETHER:
+            raise NoPageError(f"its pages are longer than {_MOST_ALTOGETHER >> 20} MiB altogether", "hostile")
         url = f"{self._root}/{project}/"
         accept = _STUBS_ACCEPT if self._like_stub else simple_page.ACCEPT
         try:
@@ -115,6 +122,7 @@ class _Index:
         except NetError as error:
             raise NoPageError(without_addresses(str(error)), error.kind) from None
         with self._lock:
+            self._bytes += len(answer.body)
             self.answers.append(Answer(answer.url, answer.status, answer.headers, b"", answer.host, answer.redirected))
         if answer.status in (404, 410):
             return None
@@ -123,7 +131,7 @@ class _Index:
         if answer.status != 200:
             unreachable = answer.status == 429 or answer.status >= 500
             raise NoPageError(f"it answered {answer.status}", "unreachable" if unreachable else "other-kind")
-        with self._lock:  # one at a time: a huge page takes many times its size while it is read
+        with _READING:
             return self._read(answer, project, url)
 
     def _read(self, answer: Answer, project: str, url: str) -> Page:

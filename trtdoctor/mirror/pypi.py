@@ -73,7 +73,7 @@ def look(
     if before is not None and before.upstream != shown_upstream:
         before = None
     upstream = compare_files.remembered(before, _listing(found["upstream"]))
-    pair = _pair(mirror, matrix, upstream, _listing(found["mirror"]))
+    pair = _pair(mirror, matrix, projects, upstream, _listing(found["mirror"]))
     items: list[MirrorItem] = []
     for item in compare_files.items(projects, pair, before):
         dressed = _dressed(item, pair, matrix)
@@ -215,9 +215,9 @@ def _fact(file: IndexFile) -> MirrorFile:
     return MirrorFile(file.name, file.size, file.sha256, file.uploaded, file.yanked or None)
 
 
-def _pair(mirror: Mirror, matrix: Matrix, upstream: Listing, here: Listing) -> Pair:
+def _pair(mirror: Mirror, matrix: Matrix, projects: Sequence[str], upstream: Listing, here: Listing) -> Pair:
     platforms = {"/".join(text.split("/")[:2]) for text in mirror.platforms}
-    specs = {project: identify(matrix, project) for project in {*upstream.found, *here.found}}
+    specs = {project: identify(matrix, project) for project in projects}
     return Pair(
         upstream,
         here,

@@ -26,6 +26,8 @@ _LONGEST_TAG = 8192
 _MOST_BROKEN = 100
 """Links without end on one page."""
 _MOST_LINKS = 3 * MOST_FILES
+_MOST_SIGNS = {b"{": 8 * MOST_FILES, b"[": 8 * MOST_FILES, b'"': 80 * MOST_FILES}
+"""Of JSON: what begins objects and lists, and both ends of strings. Each takes tens or hundreds of bytes once read."""
 _LARGEST = 1 << 50
 """Bytes; a larger size is not believed."""
 
@@ -88,6 +90,8 @@ def read(body: bytes, kind: str, project: str, base: str = "") -> Page:
     Raises :class:`PageError`.
     """
     if kind.endswith("json") or (not kind.endswith("html") and body.lstrip()[:1] == b"{"):
+        if any(body.count(sign) > most for sign, most in _MOST_SIGNS.items()):
+            raise PageError(f"more than {MOST_FILES} files can have", hostile=True)
         try:
             return _of_json(json.loads(body), project, base)
         except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
