@@ -8,7 +8,10 @@ from trtdoctor.cli import LazyGroup
 
 
 class Group(LazyGroup):
-    table: ClassVar[dict[str, tuple[str, str]]] = {"watch": ("trtdoctor.cli.mirror_watch", "")}
+    table: ClassVar[dict[str, tuple[str, str]]] = {
+        "watch": ("trtdoctor.cli.mirror_watch", ""),
+        "sync-config": ("trtdoctor.cli.mirror_sync", ""),
+    }
 
 
 @click.group("mirror", cls=Group)

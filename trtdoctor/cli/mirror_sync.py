@@ -29,7 +29,7 @@ _HOURS = 6
 @click.command(
     "sync-config",
     epilog="""\b
-Exit codes: 0 fine, or nothing to sync; 1 an item failed or has a name that no tool can be given; 2 it could not be done.
+Exit codes: 0 fine, or nothing to sync; 1 an item failed, or its name fits no tool; 2 it could not be done.
 Examples:
   trtdoctor mirror sync-config --tool skopeo --snapshot host.json -o sync.yml
   trtdoctor mirror sync-config --tool regsync --tag-template "{repository}-{tag}"
