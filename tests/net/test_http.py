@@ -345,3 +345,15 @@ def test_a_login_in_an_address_is_taken_out_of_it() -> None:
     assert (login.username, login.password) == ("user", "p@ss")
     assert "p@ss" not in repr(login)
     assert of_address("https://index.example/simple") == ("https://index.example/simple", None)
+
+
+def test_what_went_wrong_can_be_told_without_where() -> None:
+    from trtdoctor.net.words import without_addresses
+
+    assert without_addresses("https://pypi.corp.example:8443/simple/x/: no answer in time") == "no answer in time"
+    moved = "https://a.example/x: it redirects from https to http://b.corp.example/x"
+    assert without_addresses(moved) == "it redirects from https to another address"
+    assert without_addresses("file:///etc/passwd: only http and https are asked") == "only http and https are asked"
+    with Client(5) as client, pytest.raises(NetError) as caught:
+        client.get("http://127.0.0.1:1/secret", most=10)
+    assert without_addresses(str(caught.value)) == "no connection"
