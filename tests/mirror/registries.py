@@ -10,6 +10,7 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 import socket
 import subprocess
 import threading
@@ -78,6 +79,12 @@ class Server:
             self.process.wait()
             self.process = None
 
+    def requests(self) -> list[tuple[str, str, int]]:
+        """Method, path and bytes of each answer, where it is ``logged``."""
+        lines = self.log.read_text("utf-8", "replace").splitlines()
+        found = (re.search(r'"([A-Z]+) (\S+) HTTP/[0-9.]+" \d+ (\d+)', line) for line in lines)
+        return [(match[1], match[2].partition("?")[0], int(match[3])) for match in found if match]
+
     def blobs(self) -> set[str]:
         """Digests of everything that it holds."""
         return {f"sha256:{path.parent.name}" for path in self.data.rglob("blobs/sha256/*/*/data")}
@@ -100,14 +107,22 @@ def free_port() -> int:
 
 @contextmanager
 def registry(
-    folder: Path, *, upstream: str | None = None, password: bool = False, tokens: TokenServer | None = None
+    folder: Path,
+    *,
+    upstream: str | None = None,
+    password: bool = False,
+    tokens: TokenServer | None = None,
+    logged: bool = False,
 ) -> Iterator[Server]:
-    """A registry: plain, with a name and a password, with tokens, or as a pull-through mirror of ``upstream``."""
+    """A registry: plain, with a name and a password, with tokens, or as a pull-through mirror of ``upstream``.
+
+    ``logged``: whether it writes down each request.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     server = Server(folder, free_port(), (USERNAME, PASSWORD) if password else None)
     settings: dict[str, Any] = {
         "version": "0.1",
-        "log": {"level": "warn", "accesslog": {"disabled": True}},
+        "log": {"level": "warn", "accesslog": {"disabled": not logged}},
         "storage": {"filesystem": {"rootdirectory": str(server.data)}, "delete": {"enabled": True}},
         "http": {"addr": f"127.0.0.1:{server.port}", "secret": "x"},
     }

@@ -120,6 +120,7 @@ class Client:
         self._lock = threading.Lock()
         self._own = threading.local()
         self._sessions: list[Any] = []
+        self._known: dict[str, dict[str, Any]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -189,6 +190,7 @@ class Client:
         """The answer to HEAD. Raises :class:`NetError`."""
         asked = {"accept": accept, **(headers or {})}
         with self.open("HEAD", url, auth=auth, headers=asked, tries=tries) as (answer, final):
+            answer.raw.drain_conn()  # there is no body, but only a connection that was read from is used again
             found = {name.lower(): value for name, value in answer.headers.items()}
             return _answer(url, final, answer.status_code, found, b"")
 
@@ -260,17 +262,16 @@ class Client:
                 raise NetError(f"{shown(start)}: no time left")
             try:
                 with self._gate(url):
-                    self.counts[method] += 1
-                    answer = self._session().request(
-                        method,
-                        url,
-                        headers=headers,
-                        data=data,
-                        auth=auth if auth is not None else _nobody(),
+                    self._count(method, 1)
+                    asked = requests.Request(
+                        method, url, headers=headers, data=data, auth=auth if auth is not None else _nobody()
+                    )
+                    session = self._session()
+                    answer = session.send(
+                        session.prepare_request(asked),
                         timeout=(min(self._timeouts[0], self.left + 0.1), min(self._timeouts[1], self.left + 0.1)),
-                        stream=True,
                         allow_redirects=False,
-                        verify=self.verification(url),
+                        **self._settings(session, url),
                     )
             except (requests.exceptions.SSLError, requests.exceptions.InvalidURL) as error:
                 raise NetError(f"{shown(url)}: {reason(error)}") from None
@@ -305,7 +306,7 @@ class Client:
             # read1 gives what has come: who sends a byte a second must not be waited for until a block is full.
             while part := answer.raw.read1(_CHUNK, decode_content=decode):
                 total += len(part)
-                self.counts["bytes"] += len(part)
+                self._count("bytes", len(part))
                 if total > most:
                     raise NetError(f"{shown(url)}: the answer is longer than {_size(most)}", "hostile")
                 if self.left <= 0:
@@ -317,6 +318,19 @@ class Client:
     def _gate(self, url: str) -> threading.BoundedSemaphore:
         with self._lock:
             return self._gates.setdefault(host_of(url), threading.BoundedSemaphore(self._at_once))
+
+    def _settings(self, session: Any, url: str) -> dict[str, Any]:
+        """What the environment says of a host (proxies, authorities): read once, it is long in the reading."""
+        place = urlsplit(url)
+        key = f"{place.scheme}://{place.netloc}"
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = session.merge_environment_settings(url, {}, True, self.verification(url), None)
+        return found
+
+    def _count(self, name: str, number: int) -> None:
+        with self._lock:
+            self.counts[name] += number
 
     def _session(self) -> Any:
         """This thread's own session: requests does not promise that one may be shared."""
