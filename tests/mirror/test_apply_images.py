@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,10 +37,23 @@ BOTH = ("linux/amd64", "linux/arm64")
 CONNECT = socket.socket.connect
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With the policy that distributions come with: skopeo copies nothing without one."""
+    folder = tmp_path_factory.mktemp("home")
+    place = folder / ".config" / "containers" / "policy.json"
+    place.parent.mkdir(parents=True)
+    place.write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def _sockets(_no_sockets: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """These tests speak to servers of their own."""
+def _alone(_no_sockets: None, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests speak to servers of their own, and go by nothing that this machine has configured for skopeo."""
     monkeypatch.setattr(socket.socket, "connect", CONNECT)
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("XDG_RUNTIME_DIR", "DOCKER_CONFIG", "REGISTRY_AUTH_FILE"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -301,7 +314,7 @@ def test_an_interrupted_run_is_carried_on(
     tool.chmod(0o755)
     wanted = items(upstream, mirror, "26.07-py3", "26.10-py3")
     arguments = [wanted[0].upstream, wanted[0].mirror, *(f"{item.version}={item.digest}" for item in wanted)]
-    environ: Mapping[str, str] = {**os.environ, "PATH": f"{tool.parent}{os.pathsep}{os.environ['PATH']}"}
+    environ = {**os.environ, "PATH": f"{tool.parent}{os.pathsep}{os.environ['PATH']}"}
     with subprocess.Popen(
         [sys.executable, "-c", SCRIPT, *arguments], cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True
     ) as running:

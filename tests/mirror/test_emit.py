@@ -255,6 +255,12 @@ def test_where_harbor_puts_it(source: str, target: str, wanted: tuple[str, int])
     assert destination(source, target) == wanted
 
 
+def test_names_of_policies_are_plain() -> None:
+    (policy,) = harbor(image(upstream="https://nvcr.io/v2/a.b/c__d--e", mirror="https://x.example/y/c__d--e"))
+    assert policy["name"].startswith("trtdoctor-a-b-c-d-e-")
+    assert policy["filters"][0]["value"] == "a.b/c__d--e"
+
+
 def test_what_harbor_cannot_do_is_refused() -> None:
     with pytest.raises(EmitError, match="cannot put nvidia/tensorrt at ngc/trt"):
         harbor(image(mirror="https://registry.corp.example:5000/ngc/trt"))

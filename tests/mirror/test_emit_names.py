@@ -6,6 +6,7 @@ import configparser
 import json
 import re
 import shlex
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +21,7 @@ from tests.mirror.items import debs, dist, everything, image, stack
 from trtdoctor.mirror.emit import TOOLS, EmitOptions, emit
 from trtdoctor.mirror.emit.names import EmitError, check, place, sound
 from trtdoctor.mirror.emit.tags import named
-from trtdoctor.mirror.tools import complaint
+from trtdoctor.mirror.tools import ToolError, complaint, run
 from trtdoctor.mirror.wants import SyncItem
 
 PLAIN = EmitOptions()
@@ -229,3 +230,30 @@ def test_long_names_take_no_time(make: Callable[[], str]) -> None:
 )
 def test_what_a_program_complained_of(errors: str, says: str) -> None:
     assert complaint(errors) == says
+
+
+def test_a_secret_is_taken_out_before_anything_is_cut() -> None:
+    script = "import sys; sys.stderr.write('x' + 'pl4nted-secret ' + 'y' * 290)"
+    ended = run([sys.executable, "-c", script], {}, 20, secrets=["pl4nted-secret"])
+    assert ended.code == 0
+    assert "secret" not in ended.complaint
+    assert ended.complaint.endswith("yyy")
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ("import os, time; os.fork() or time.sleep(60)", ""),  # something that it started holds the pipe open
+        ("import sys\nwhile True: sys.stderr.write('e' * 65536)", "it did not end in time"),
+    ],
+)
+def test_programs_that_do_not_end_well_are_bounded(script: str, says: str) -> None:
+    started = time.monotonic()
+    ended = run([sys.executable, "-c", script], {}, 2)
+    assert time.monotonic() - started < 5
+    assert ended.complaint == says
+    assert (
+        run([sys.executable, "-c", "print('x' * 100)"], {}, 20, most=50).complaint == "it printed more than it should"
+    )
+    with pytest.raises(ToolError, match="No such file"):
+        run(["/no/such/program"], {}, 1)

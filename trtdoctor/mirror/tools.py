@@ -87,10 +87,10 @@ def run(
             over = "it did not end in time" if time.monotonic() >= ends else ""
             time.sleep(0.01)
         code = None if over else child.returncode
-    said = over or ("" if most else complaint(kept.decode("utf-8", "replace")))
-    for secret in filter(None, secrets):
+    said = "" if most else kept.decode("utf-8", "replace")
+    for secret in filter(None, secrets):  # before anything is cut: a part of one is a secret too
         said = said.replace(secret, "***")
-    return Ended(code, said, kept if most else b"")
+    return Ended(code, over or complaint(said), kept if most else b"")
 
 
 def _read(child: subprocess.Popen[bytes], ends: float, most: int) -> tuple[bytes, str]:

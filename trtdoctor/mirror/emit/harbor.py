@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from trtdoctor.lazyre import pattern
 from trtdoctor.mirror.emit import EmitOptions
 from trtdoctor.mirror.emit.copies import Copy, copies, refuse_names
 from trtdoctor.mirror.emit.head import LICENCE, title
@@ -19,6 +20,8 @@ from trtdoctor.mirror.wants import SyncItem
 
 MOST_FILTERS = 1000
 """Characters of all filters of a policy as JSON; Harbor keeps them in a column of 1024."""
+
+_UNNAMED = pattern(r"[^a-z0-9]+")
 
 
 def emit(items: Sequence[SyncItem], options: EmitOptions) -> str:
@@ -43,7 +46,7 @@ def _policy(copy: Copy, tags: Sequence[str], options: EmitOptions) -> dict[str, 
     number = hashlib.sha256("\n".join([copy.source.image, copy.target.image, *tags]).encode("ascii")).hexdigest()[:8]
     note = f"src_registry.id: the number of the endpoint for {copy.source.scheme}://{copy.source.host}; all platforms"
     return {
-        "name": f"trtdoctor-{copy.source.path.replace('/', '-')}-{number}",
+        "name": f"trtdoctor-{_UNNAMED.sub('-', copy.source.path)}-{number}",
         "description": f"{title('harbor', options)}. {LICENCE} {note}",
         "src_registry": {"id": options.registry_id},
         "dest_namespace": namespace,

@@ -88,7 +88,7 @@ def place(address: str, what: str = "address") -> Place:
 def repository(address: str, project: str, what: str) -> Place:
     """The place of an image: the path of the address, or the project where the address is that of a whole registry."""
     found = place(address, what)
-    path = found.path or project
+    path = found.path.removeprefix("v2/") or project
     if not _REPOSITORY.fullmatch(path) or len(path) > _LONGEST:
         raise EmitError(f"{what}: {_shown(path)} is no name of a repository")
     return Place(found.scheme, _HUB.get(found.host, found.host), path)
