@@ -192,7 +192,7 @@ def test_what_is_no_page_is_said_and_nothing_is_found(
 def test_no_server_and_a_redirection_to_another_host(matrix: Matrix) -> None:
     with Client(5) as client:
         (side,) = look(mirror("127.0.0.1:1"), matrix, client, before=None, now=NOW, environ={}).sides
-    assert (side.state, side.detail) == ("unreachable", "http://127.0.0.1:1: no connection")
+    assert (side.state, side.detail) == ("unreachable", "no connection")
     body = json.dumps(TUNASYNC).encode()
     with server(lambda path, headers: (200, {}, body)) as there:
         elsewhere = f"http://{there.replace('127.0.0.1', 'localhost')}/x"

@@ -19,7 +19,7 @@ from trtdoctor.matrix.mirrors import news_words, site_of
 from trtdoctor.mirror.status import refusal
 from trtdoctor.mirror_facts import MirrorNews, MirrorSide, MirrorSource
 from trtdoctor.net.http import Client, NetError
-from trtdoctor.net.words import host_of
+from trtdoctor.net.words import host_of, without_addresses
 from trtdoctor.text import clean
 from trtdoctor.times import iso
 
@@ -59,7 +59,7 @@ def added(
     try:
         answer = client.get(address, most=MOST_BYTES, accept=accept, keep=True)
     except NetError as error:
-        side = replace(side, state=error.kind, detail=clean(str(error), 300))
+        side = replace(side, state=error.kind, detail=clean(without_addresses(str(error)), 300))
         return replace(source, sides=(*source.sides, side), news=kept, requests=client.requests)
     side = replace(side, served_by=answer.host if answer.redirected else None)
     if answer.status != 200:

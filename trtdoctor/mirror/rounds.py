@@ -23,7 +23,7 @@ STDOUT = "stdout"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST = timedelta(days=30)
 
-Judge = Callable[[Sequence[MirrorSource], datetime], Mapping[str, "str | None"]]
+Judge = Callable[[Sequence[MirrorSource], datetime], "Mapping[str, str | None] | None"]
 """Which of the sources are further behind than is allowed, as ``watch.merged`` takes it."""
 
 
@@ -53,14 +53,29 @@ def look(
     """
     found = take(mirrors, matrix, state=kept.read(path), now=now, environ=environ, seconds=seconds)
     late = judge(found, now) if judge is not None else None
+    return keep(path, found, mirrors, now=now, targets=targets, late=late)
+
+
+def keep(
+    path: str,
+    found: Sequence[MirrorSource],
+    mirrors: Sequence[Mirror],
+    *,
+    now: datetime,
+    targets: Sequence[str] = (),
+    late: Mapping[str, str | None] | None = None,
+) -> Looked:
+    """Keep what was found, and what changed by it: who watches is owed that, whoever looked. Raises StateError.
+
+    ``late``: as :func:`watch.merged` takes it.
+    """
     made: list[Looked] = []
 
     def change(current: State | None) -> State:
         begun = current or State()
         others = [(name, ids) for name, ids in begun.owed.items() if name not in targets]
-        owed = dict(
-            [*others[-max(0, TARGETS - len(targets)) :], *((name, begun.owed.get(name, ())) for name in targets)]
-        )
+        room = max(0, TARGETS - len(targets))
+        owed = dict([*others[-room:], *((name, begun.owed.get(name, ())) for name in targets)])
         made[:] = [merged(replace(begun, owed=owed), found, mirrors, now=now, late=late)]
         return made[0].state
 

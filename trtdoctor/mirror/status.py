@@ -16,6 +16,7 @@ from trtdoctor.mirror.pages import Job, Page, PageError, read
 from trtdoctor.mirror_facts import SYNCS, MirrorItem, MirrorSide, MirrorSource
 from trtdoctor.net.credentials import find
 from trtdoctor.net.http import Answer, Client, NetError
+from trtdoctor.net.words import without_addresses
 from trtdoctor.text import clean
 from trtdoctor.times import iso, parse
 
@@ -77,7 +78,7 @@ def _ask(mirror: Mirror, client: Client, environ: Mapping[str, str]) -> tuple[Mi
         auth = login.auth() if login is not None else None
         answer = client.get(mirror.mirror, most=MOST_BYTES, accept="application/json", auth=auth, keep=auth is None)
     except NetError as error:
-        return replace(side, state=error.kind, detail=clean(str(error), 300)), None
+        return replace(side, state=error.kind, detail=clean(without_addresses(str(error)), 300)), None
     side = replace(side, served_by=answer.host if answer.redirected else None, warnings=answer.warnings)
     if answer.status != 200:
         state, detail = refusal(answer)

@@ -84,6 +84,7 @@ def take(
         thread.start()
     for thread in threads:
         thread.join(max(0.0, ends + _GRACE - time.monotonic()))
+    _prune(environ)
     late = f"it did not end within {seconds:.0f} s"
     taken = []
     for number, mirror in enumerate(asked):
@@ -170,6 +171,15 @@ def cache_directory(environ: Mapping[str, str]) -> str | None:
     return os.path.join(root, "trtdoctor", "http") if root else None
 
 
+def _prune(environ: Mapping[str, str]) -> None:
+    """Let go of answers that are old, or too many."""
+    from trtdoctor.net.cache import Cache
+
+    directory = cache_directory(environ)
+    if directory is not None:
+        Cache(directory).prune()
+
+
 # -- what is remembered ------------------------------------------------------------------------------------------------
 
 
@@ -204,7 +214,7 @@ def _dated(source: MirrorSource, state: State | None, now: datetime) -> MirrorSo
     for item in source.items:
         first = seen.get(item.name) or (iso(now) if upstream_has(item) else None)
         moment = parse(first)
-        if item.released is None and item.as_of is None and moment is not None and moment > begun:
+        if item.released is None and moment is not None and moment > begun:
             items.append(replace(item, released=first, released_by="first seen"))
         else:
             items.append(item)

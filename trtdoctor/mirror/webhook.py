@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from trtdoctor.mirror.change import Change
-from trtdoctor.net.words import host_of
+from trtdoctor.net.words import host_of, without_addresses
 from trtdoctor.record import record
 from trtdoctor.text import clean
 
@@ -42,7 +42,6 @@ class Webhook:
     url: str
     token: str | None = None
     """Sent as ``Authorization: Bearer``."""
-    ca_file: str | None = None
 
     @property
     def target(self) -> str:
@@ -120,7 +119,7 @@ def send(webhook: Webhook, changes: Sequence[Change], *, at: str, seconds: float
                 ):
                     status = answer.status_code
             except NetError as error:
-                raise _refused(webhook, str(error).partition(": ")[2] or "no answer", taken) from None
+                raise _refused(webhook, without_addresses(str(error)), taken) from None
             if not 200 <= status < 300:
                 raise _refused(webhook, f"HTTP {status}", taken)
             taken += [change.id for change in part]
