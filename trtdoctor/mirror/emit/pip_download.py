@@ -1,6 +1,6 @@
 """pip download: one command a file, pinned and with its digest; of a stub the wheel that its build would fetch.
 
-Sources: pip's documentation of ``pip download``; run with pip 23.2 and later against an index on this machine.
+Sources: pip's documentation of ``pip download``; run with pip 21.3, 23.2 and 26.3 against an index on this machine.
 Measured: ``pip download`` of a stub fetches the whole wheel, throws it away and keeps the stub.
 """
 
