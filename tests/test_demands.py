@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import trtdoctor
@@ -111,6 +111,7 @@ def test_what_cannot_be_read_is_told_in_one_line_with_a_suggestion(text: str, sa
 
 
 @given(st.text(max_size=80) | st.sampled_from(SUBJECTS).flatmap(lambda head: st.text(max_size=30).map(head.__add__)))
+@example("TENSORRT²\U00010c49")
 def test_reading_raises_nothing_else_and_is_stable(text: str) -> None:
     try:
         found = parse(text)

@@ -175,8 +175,8 @@ def _why_no_clause(part: str) -> str:
             return f"no such comparison {wrong}; did you mean {right}?"
     if part.startswith("=") and not part.startswith("=="):
         return "no such comparison =; did you mean ==?"
-    if part[0].isdigit():
-        return f"{clean(part, 30)!r} lacks a comparison; did you mean =={clean(part, 30)}?"
+    if re.fullmatch("[0-9][!-~]{0,29}", part):
+        return f"{part!r} lacks a comparison; did you mean =={part}?"
     return f"not a comparison: {clean(part, 30)!r} (wanted such as >=10.3,<11)"
 
 

@@ -46,18 +46,20 @@ def judge(
     demands: Iterable[Demand] = (),
     waivers: Iterable[Waiver] = (),
     policy: Policy | None = None,
+    fleet: Iterable[Snapshot] = (),
     configuration: str | None = None,
 ) -> Report:
     """Judge a Snapshot. ``select`` and ``ignore`` are codes or their prefixes (``DRV``, ``DRV1``, ``DRV101``).
 
     ``outside`` are components that the question leaves out: that they are not known is not told, and plays no part in
     the verdict. ``demands`` are what is required beside the goal: one that is not met is an error, one that nobody can
-    judge an unknown. What ``waivers`` cover counts for nothing; ``policy`` is what the site lets in; ``configuration``
-    is where they and the rest come from.
+    judge an unknown. What ``waivers`` cover counts for nothing; ``policy`` is what the site lets in; ``fleet`` are the
+    machines that mirrors are judged for, where they are several; ``configuration`` is where all of that comes from.
     """
     words = tuple(dict.fromkeys(goal)) or snapshot.wants or DEFAULT_GOAL
     stack = Stack(snapshot, matrix)
-    context = Context(stack, matrix, as_of, frozenset(words), tuple(demands), policy or Policy())
+    machines = tuple(Stack(item, matrix) for item in fleet)
+    context = Context(stack, matrix, as_of, frozenset(words), tuple(demands), policy or Policy(), fleet=machines)
     chosen = partial(_chosen, select=tuple(select), ignore=tuple(ignore))
     found = reconcile(diagnose(context, chosen), snapshot)
     findings = [item for item in found if chosen(item.code)]

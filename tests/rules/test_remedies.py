@@ -23,10 +23,10 @@ from trtdoctor.judge import judge
 from trtdoctor.matrix import artefacts, load
 from trtdoctor.matrix.tensorrt import known_issues, releases
 from trtdoctor.plan.commands import commands
-from trtdoctor.plan.fixes import MOST
-from trtdoctor.plan.question import Question
-from trtdoctor.plan.search import Candidate, search
-from trtdoctor.rules.base import MAX_TITLE, Rule, in_order
+from trtdoctor.plan.fixes import way_out
+from trtdoctor.plan.search import Candidate
+from trtdoctor.rules.base import MAX_TITLE, Context, Rule, in_order
+from trtdoctor.stack import Stack
 from trtdoctor.versions import Answer, Version, within
 from trtdoctor.yamlfile import parse
 
@@ -158,11 +158,12 @@ def test_no_release_is_advised_that_is_known_to_be_bad() -> None:
                     assert not bad, f"{name}: {finding.code}: {step.text}: {row.key}"
 
 
-def followed(environment: dict[str, Any]) -> tuple[list[Fix], Candidate | None]:
+def followed(environment: dict[str, Any], report: Report) -> tuple[list[Fix], Candidate | None]:
     """The commands of the way out that the planner finds for a report, and what comes out of it."""
-    question = Question(snapshot_of(environment), load(), as_of=AS_OF, goal=tuple(environment.get("wants", GOAL)))
-    found = search(question, top=1, most=MOST).candidates
-    return (list(commands(question, found[0])), found[0]) if found else ([], None)
+    goal = frozenset(environment.get("wants", GOAL))
+    context = Context(Stack(snapshot_of(environment), load()), load(), AS_OF, goal)
+    found = way_out(context, report.findings)
+    return (list(commands(*found)), found[1]) if found is not None else ([], None)
 
 
 def test_what_is_advised_leaves_no_error() -> None:
@@ -172,7 +173,7 @@ def test_what_is_advised_leaves_no_error() -> None:
         report = report_on(environment)
         if not any(item.severity is Severity.ERROR for item in report.findings):
             continue
-        steps, candidate = followed(environment)
+        steps, candidate = followed(environment, report)
         if candidate is None:
             continue
         after = report_on(candidate.environment)
@@ -189,9 +190,7 @@ def test_the_fix_of_an_error_is_part_of_that_way_out() -> None:
     for name, environment in environments().items():
         report = report_on(environment)
         wrong = [item for item in report.findings if item.severity is Severity.ERROR]
-        if any(item.severity is Severity.WARNING for item in report.findings):
-            continue  # its way out takes the warnings away too
-        steps, candidate = followed(environment) if wrong else ([], None)
+        steps, candidate = followed(environment, report) if wrong else ([], None)
         for finding in wrong if candidate is not None else ():
             for step in finding.fix:
                 if step.kind == "shell" and " pip install " in step.text:

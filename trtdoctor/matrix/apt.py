@@ -95,7 +95,15 @@ def build(matrix: Matrix, release: Version, flavour: str) -> Row | None:
 
     A release of four parts fits only when the packages have that very build: 10.3.0.30 is JetPack's.
     """
-    return _one((row for row in matrix.rows("apt", "tensorrt") if row.text("flavour") == flavour), release)
+    table = matrix.remember("apt tensorrt", lambda: _by_flavour(matrix))
+    return _one(iter(table.get(flavour, ())), release)
+
+
+def _by_flavour(matrix: Matrix) -> dict[str, list[Row]]:
+    table: dict[str, list[Row]] = {}
+    for row in matrix.rows("apt", "tensorrt"):
+        table.setdefault(row.text("flavour") or "", []).append(row)
+    return table
 
 
 def tensorrt(matrix: Matrix, release: Version, flavour: str) -> Fact | None:

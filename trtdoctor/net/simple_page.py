@@ -38,6 +38,7 @@ _SERIAL = pattern(r"SERIAL[ \t]{1,4}(\d{1,15})", re.ASCII)
 _FILE = pattern(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,254}", re.ASCII)
 _DISTRIBUTION = pattern(r"\.(?:whl|tar\.gz|zip|tar\.bz2)$", re.IGNORECASE)
 _SHA256 = pattern(r"[0-9a-fA-F]{64}", re.ASCII)
+_METADATA = frozenset(("data-core-metadata", "data-dist-info-metadata"))
 _TIME = pattern(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d{1,9})?(?:Z|\+00:?00)?", re.ASCII)
 
 
@@ -65,6 +66,10 @@ class IndexFile:
     uploaded: str | None = None
     """``2026-11-18T09:12:44Z``."""
     yanked: bool = False
+    requires_python: str | None = None
+    """A specifier of Python versions, such as ``>=3.9``."""
+    metadata: bool = False
+    """Whether the file's metadata can be had by themselves, at its address with ``.metadata`` behind (PEP 658)."""
 
 
 @record
@@ -126,6 +131,8 @@ def _of_json(document: dict[str, Any], project: str, base: str) -> Page:
             sha256=_digest(hashes.get("sha256")) if isinstance(hashes, dict) else None,
             uploaded=_time(entry.get("upload-time")),
             yanked=bool(entry.get("yanked")),
+            requires_python=_specifier(entry.get("requires-python")),
+            metadata=bool(entry.get("core-metadata", entry.get("dist-info-metadata"))),
         )
     stated = document.get("versions")
     versions = frozenset(map(str, stated[:MOST_FILES])) if isinstance(stated, list) else files.versions
@@ -157,6 +164,8 @@ def _of_html(text: str, project: str, base: str) -> Page:
             link.partition("#")[0],
             sha256=_digest(digest) if algorithm == "sha256" else None,
             yanked="data-yanked" in attributes,
+            requires_python=_specifier(attributes.get("data-requires-python")),
+            metadata=not _METADATA.isdisjoint(attributes),
         )
     if not is_page:
         raise PageError("no list of files")
@@ -231,6 +240,10 @@ def _without_comments(text: str) -> tuple[str, str]:
 
 def _digest(value: Any) -> str | None:
     return value.lower() if isinstance(value, str) and _SHA256.fullmatch(value) else None
+
+
+def _specifier(value: Any) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) < 200 else None
 
 
 def _time(value: Any) -> str | None:

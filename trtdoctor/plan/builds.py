@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from trtdoctor.matrix import Matrix, Row, apt, tensorrt, wheels
 from trtdoctor.record import record
@@ -58,15 +58,15 @@ def builds(
     ``repository`` is the one of NVIDIA's whose images are offered; ``system`` is distribution, release and
     architecture, whose packages are.
     """
-    if way == "apt":
-        key = ("plan: packages", product, system)
-        return matrix.remember(key, lambda: tuple(_by_apt(matrix, product, system)))
-    if way == "container":
-        key = ("plan: images", product, repository, platforms)
-        return matrix.remember(key, lambda: tuple(_by_image(matrix, product, platforms, repository)))
-    makers = {"pip": _by_pip, "jetpack": _by_jetpack, "archive": _by_archive}
-    key = ("plan: builds", product, way, platforms)
-    return matrix.remember(key, lambda: tuple(makers[way](matrix, product, platforms)))
+    makers: dict[str, Callable[[], Iterator[Build]]] = {
+        "pip": lambda: _by_pip(matrix, product),
+        "apt": lambda: _by_apt(matrix, product, system),
+        "container": lambda: _by_image(matrix, product, platforms, repository),
+        "jetpack": lambda: _by_jetpack(matrix, product),
+        "archive": lambda: _by_archive(matrix, product),
+    }
+    key = ("plan: builds", product, way, platforms, repository, system)
+    return matrix.remember(key, lambda: tuple(makers[way]()))
 
 
 def installable(matrix: Matrix, product: str) -> list[Row]:
@@ -74,7 +74,7 @@ def installable(matrix: Matrix, product: str) -> list[Row]:
     return [row for row in tensorrt.all_releases(matrix, product) if row.text("status") in tensorrt.INSTALLABLE]
 
 
-def _by_pip(matrix: Matrix, product: str, platforms: tuple[str, ...]) -> Iterator[Build]:
+def _by_pip(matrix: Matrix, product: str) -> Iterator[Build]:
     for row in installable(matrix, product):
         for flavour in build_flavours(row):
             if not isinstance(row.get("builds", flavour, "wheels").value, dict):
@@ -125,7 +125,7 @@ def _by_image(matrix: Matrix, product: str, platforms: tuple[str, ...], reposito
             yield Build("full", "container", rows[0], version, f"cu{toolkit.major}", name, image)
 
 
-def _by_jetpack(matrix: Matrix, product: str, platforms: tuple[str, ...]) -> Iterator[Build]:
+def _by_jetpack(matrix: Matrix, product: str) -> Iterator[Build]:
     if product != "full":
         return
     for row in matrix.rows("jetpack", "jetpacks"):
@@ -152,7 +152,7 @@ def _by_apt(matrix: Matrix, product: str, system: tuple[str, str, str] | None) -
             yield Build(product, "apt", row, version, flavour, "tensorrt", place)
 
 
-def _by_archive(matrix: Matrix, product: str, platforms: tuple[str, ...]) -> Iterator[Build]:
+def _by_archive(matrix: Matrix, product: str) -> Iterator[Build]:
     """A tar or zip; of the last releases only the newer CUDA comes so (``archives`` of the major)."""
     for row in installable(matrix, product):
         packages = row.get("packages").value

@@ -81,10 +81,12 @@ def weigh(question: Question, build: Build) -> Weighed:
     refusals += _known_bad(question, build)
     python = _python(question, build, refusals)
     driver = _driver(question, build, refusals)
-    return Weighed(build, tuple(refusals), driver, python, tuple(unsure), _penalty(question, build, unsure))
+    more = UNSURE if unsure else 0
+    return Weighed(build, tuple(refusals), driver, python, tuple(unsure), penalty_of(question, build) + more)
 
 
-def _penalty(question: Question, build: Build, unsure: list[str]) -> int:
+def penalty_of(question: Question, build: Build) -> int:
+    """What a build takes beside its changes, as far as versions alone tell: quick, and never more than in the end."""
     penalty = 0
     if question.way is not None and question.way != build.way:
         penalty += LEAVING if question.way in ("container", "jetpack") else OTHER_WAY
@@ -96,7 +98,7 @@ def _penalty(question: Question, build: Build, unsure: list[str]) -> int:
         flavours = {item.flavour for item in question.installed if item.flavour}
         penalty += OTHER_CUDA if build.flavour and flavours and build.flavour not in flavours else 0
         penalty += OLDER if build.version.below(present) is Answer.YES else 0
-    return penalty + (UNSURE if unsure else 0)
+    return penalty
 
 
 # -- wishes and policy -------------------------------------------------------------------------------------------------

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from trtdoctor.findings import Finding, Fix, Remedy, Severity
+from trtdoctor.findings import Finding, Fix, Severity
 from trtdoctor.plan.steps import fixes_for
 from trtdoctor.rules.base import Context
 
@@ -35,24 +36,26 @@ _APART = {"ENG": "rebuild-engine", "API": "change-code"}
 def with_fixes(findings: Sequence[Finding], context: Context) -> list[Finding]:
     """The findings, each with the steps that mend it."""
     stack = context.stack
-    wrong = [item for item in findings if item.severity is not Severity.INFO and _is_planned(item.remedy)]
-    answer = _Answer(context, wrong) if wrong else None
+    answer = _Answer(context, findings)
     mended = []
     for item in findings:
-        steps = answer.steps(item) if answer is not None and item in wrong else ()
+        steps = answer.steps(item)
         if not steps and item.remedy is not None:
             steps = fixes_for(item.remedy, stack)
         mended.append(replace(item, fix=steps) if steps else item)
     return mended
 
 
-def _is_planned(remedy: Remedy | None) -> bool:
+def _is_planned(finding: Finding) -> bool:
     """Whether it asks for another version.
 
     One that repairs what is there (``options``), or puts a whole set of distributions back (no version), is a step of
     its own.
     """
-    if remedy is None or remedy.action not in _MOVES or remedy.component not in _MOVED:
+    remedy = finding.remedy
+    if finding.severity is Severity.INFO or remedy is None:
+        return False
+    if remedy.action not in _MOVES or remedy.component not in _MOVED:
         return False
     if remedy.detail("options") is not None or (remedy.detail("remove") and remedy.component not in _PRODUCTS):
         return False
@@ -62,25 +65,32 @@ def _is_planned(remedy: Remedy | None) -> bool:
 class _Answer:
     """One search for a whole report, made when the first finding asks."""
 
-    def __init__(self, context: Context, wrong: Sequence[Finding]) -> None:
+    def __init__(self, context: Context, findings: Sequence[Finding]) -> None:
         self._context = context
-        self._wrong = wrong
-        self._made = False
-        self._found: tuple[Question, Candidate] | None = None
-        self._seen: frozenset[str] = frozenset()
+        self._wrong = [item for item in findings if _is_planned(item)]
+
+    @cached_property
+    def _way_out(self) -> tuple[Question, Candidate] | None:
+        return way_out(self._context, self._wrong)
+
+    @cached_property
+    def _seen(self) -> frozenset[str]:
         """Codes that the description of the environment shows as well: only of those the planner knows."""
+        from trtdoctor.diagnosis import errors
+
+        question = self._way_out[0] if self._way_out is not None else None
+        found = errors(question.context, unwanted=_warned(self._wrong)) if question is not None else ()
+        return frozenset(code for code, _ in found)
 
     def steps(self, finding: Finding) -> tuple[Fix, ...]:
         """The part of the way out that this finding needs; empty where there is none."""
-        if not self._made:
-            self._made, self._found = True, self._search()
-        if self._found is None:
+        if finding not in self._wrong or self._way_out is None:
             return ()
         from trtdoctor.plan.commands import commands
 
-        question, candidate = self._found
+        question, candidate = self._way_out
         absent = question.absent and finding.remedy is not None and finding.remedy.action == "install"
-        if finding.code not in self._seen and not absent:
+        if not absent and finding.code not in self._seen:
             return ()  # what only files show: the rule knows better what to do
         apart = _APART.get(finding.code[:3])
         kinds = {change.kind for change in candidate.changes}
@@ -90,25 +100,37 @@ class _Answer:
             return commands(question, candidate, only=frozenset((apart,)))
         return commands(question, candidate, only=frozenset(kinds) - set(_APART.values()))
 
-    def _search(self) -> tuple[Question, Candidate] | None:
-        from trtdoctor.diagnosis import errors
-        from trtdoctor.plan.question import Question
-        from trtdoctor.plan.search import search
 
-        context = self._context
-        warned = frozenset(item.code for item in self._wrong if item.severity is Severity.WARNING)
-        for unwanted in dict.fromkeys((warned, frozenset[str]())):
-            question = Question(
-                context.snapshot,
-                context.matrix,
-                as_of=context.as_of,
-                goal=tuple(sorted(context.goal)),
-                demands=context.demands,
-                policy=context.policy,
-                unwanted=unwanted,
-            )
-            self._seen = frozenset(code for code, _ in errors(question.context, unwanted=warned))
-            found = search(question, top=1, most=MOST)
-            if found.candidates:
-                return question, found.candidates[0]
-        return None
+def way_out(context: Context, findings: Sequence[Finding]) -> tuple[Question, Candidate] | None:
+    """What takes all that is wrong away at once, the least invasive; None where nothing is, or nothing known does.
+
+    First without the warnings and in the way in which TensorRT came, then with less and less insisted on.
+    """
+    from trtdoctor.plan.question import Question
+    from trtdoctor.plan.search import search
+
+    wrong = [item for item in findings if _is_planned(item)]
+    warned = _warned(wrong)
+    tries = dict.fromkeys(((warned, True), (warned, False), (frozenset[str](), False))) if wrong else ()
+    for unwanted, narrow in tries:
+        question = Question(
+            context.snapshot,
+            context.matrix,
+            as_of=context.as_of,
+            goal=tuple(sorted(context.goal)),
+            demands=context.demands,
+            policy=context.policy,
+            unwanted=unwanted,
+        )
+        if context.policy.install is not None:
+            question.install = (context.policy.install,)
+        elif narrow:
+            question.install = (question.way or "pip",)
+        found = search(question, top=1, most=MOST)
+        if found.candidates:
+            return question, found.candidates[0]
+    return None
+
+
+def _warned(findings: Sequence[Finding]) -> frozenset[str]:
+    return frozenset(item.code for item in findings if item.severity is Severity.WARNING)

@@ -85,14 +85,18 @@ class Question:
         return Context(stack, self.matrix, self.as_of, words, self.demands, self.policy)
 
     @cached_property
+    def bare(self) -> Environment:
+        """The machine without what is installed on it."""
+        found = {key: value for key, value in self.environment.items() if key in _OF_MACHINE}
+        if "container" in found:
+            found["container"] = {key: value for key, value in found["container"].items() if key != "image"}
+        words = [word for word in self.goal if word in ("build", "run")]
+        return {**found, "wants": words or ["build", "run"]}
+
+    @cached_property
     def own_faults(self) -> frozenset[str]:
         """Codes of what is wrong with the machine whatever is installed on it: no plan can be blamed for them."""
-        bare = {key: value for key, value in self.environment.items() if key in _OF_MACHINE}
-        if "container" in bare:
-            bare["container"] = {key: value for key, value in bare["container"].items() if key != "image"}
-        words = tuple(word for word in self.goal if word in ("build", "run"))
-        bare["wants"] = list(words or ("build", "run"))
-        return frozenset(code for code, _ in errors(self.judged(bare)))
+        return frozenset(code for code, _ in errors(self.judged(self.bare)))
 
     @cached_property
     def absent(self) -> bool:

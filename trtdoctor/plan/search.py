@@ -14,11 +14,11 @@ from trtdoctor.diagnosis import errors
 from trtdoctor.matrix import frameworks as known_frameworks
 from trtdoctor.matrix import tensorrt
 from trtdoctor.plan import frameworks
-from trtdoctor.plan.builds import REPOSITORIES, builds
+from trtdoctor.plan.builds import REPOSITORIES, Build, builds
 from trtdoctor.plan.environment import Environment, copied
-from trtdoctor.plan.fit import Refusal, Weighed, weigh
+from trtdoctor.plan.fit import Refusal, Weighed, penalty_of, weigh
 from trtdoctor.plan.mend import mended
-from trtdoctor.plan.model import Change, weight
+from trtdoctor.plan.model import KINDS, Change, weight
 from trtdoctor.plan.question import Question
 from trtdoctor.plan.ways import applied
 from trtdoctor.record import record
@@ -62,53 +62,86 @@ def search(question: Question, *, top: int, most: int, every: bool = False) -> F
 
     Of one major, CUDA and way only the newest release that takes the same changes, unless ``every``.
     """
-    waiting: list[tuple[tuple[object, ...], int, Weighed | None, Candidate | None]] = []
-    refused: list[Weighed] = []
-    count = 0
-    if _may_stay(question):
-        heapq.heappush(waiting, ((0, 0, 0, ()), 0, None, None))
-    for weighed in weighings(question):
-        count += 1
+    return _Search(question, every).run(top, most)
+
+
+class _Search:
+    """What waits, what was found, and what was left out on the way."""
+
+    def __init__(self, question: Question, every: bool) -> None:
+        self.question = question
+        self.every = every
+        self.waiting: list[tuple[tuple[object, ...], int, Build | Weighed | Candidate | None]] = []
+        self.number = 0
+        self.always = _always(question)
+        self.found: list[Candidate] = []
+        self.refused: list[Weighed] = []
+        self.dead_ends: list[tuple[str, Refusal]] = []
+
+    def run(self, top: int, most: int) -> Found:
+        """Take the first that waits, again and again: a build is weighed, a weighed one judged, a whole one kept."""
+        question = self.question
+        if _may_stay(question):
+            self._wait(None, None, self.always)
+        for build in every_build(question):
+            self._wait(build, build, KINDS[build.way] + penalty_of(question, build) + self.always)
+        considered, judged = self.number, 0
+        seen: set[tuple[object, ...]] = set()
+        while self.waiting and len(self.found) < top:
+            _, _, item = heapq.heappop(self.waiting)
+            if isinstance(item, Build):
+                self._weigh(item)
+            elif isinstance(item, Candidate):
+                name = _name(item, self.every)
+                if name not in seen:
+                    seen.add(name)
+                    self.found.append(item)
+            elif judged < most:
+                judged += 1
+                self._judge(item)
+        return Found(tuple(self.found), considered, tuple(self.refused), tuple(self.dead_ends))
+
+    def _wait(self, build: Build | None, item: Build | Weighed | Candidate | None, cost: int) -> None:
+        self.number += 1
+        unsure = len(item.unsure) if isinstance(item, Weighed) else 0
+        heapq.heappush(self.waiting, (_order(self.question, build, unsure, cost), self.number, item))
+
+    def _weigh(self, build: Build) -> None:
+        weighed = weigh(self.question, build)
         if weighed.refusals:
-            refused.append(weighed)
-            continue
-        heapq.heappush(waiting, (_order(question, weighed, weighed.cost), count, weighed, None))
-    found: list[Candidate] = []
-    dead_ends: list[tuple[str, Refusal]] = []
-    seen: set[tuple[object, ...]] = set()
-    judged = 0
-    while waiting and len(found) < top:
-        _, number, chosen, ready = heapq.heappop(waiting)
-        if ready is not None:
-            name = _name(ready, every)
-            if name not in seen:
-                seen.add(name)
-                found.append(ready)
-            continue
-        if judged >= most:
-            continue
-        judged += 1
-        candidate, refusal = judge(question, chosen)
+            self.refused.append(weighed)
+        else:
+            self._wait(build, weighed, weighed.cost + self.always)
+
+    def _judge(self, weighed: Weighed | None) -> None:
+        candidate, refusal = judge(self.question, weighed)
+        build = weighed.build if weighed is not None else None
         if candidate is not None:
-            heapq.heappush(waiting, (_order(question, chosen, candidate.cost), number, chosen, candidate))
+            self._wait(build, candidate, candidate.cost)
         elif refusal is not None:
-            dead_ends.append((chosen.build.label if chosen else "what is there", refusal))
-    refused.sort(key=lambda item: _order(question, item, item.cost))
-    return Found(tuple(found), count + 1, tuple(refused), tuple(dead_ends))
+            self.dead_ends.append((build.label if build is not None else "what is there", refusal))
 
 
-def weighings(question: Question) -> Iterator[Weighed]:
-    """Every build of the wanted product, by every way that will do, weighed."""
+def _always(question: Question) -> int:
+    """What every candidate takes alike: options of the machine that must be set whatever is installed."""
+    if not question.own_faults:
+        return 0
+    found, _ = _Settling(question, None).settle(question.bare, [], _ROUNDS)
+    kinds = [change.kind for change in found.changes] if found is not None else []
+    return sum(KINDS[kind] for kind in kinds if kind == "configure")
+
+
+def every_build(question: Question) -> Iterator[Build]:
+    """Every build of the wanted product, by every way that will do."""
     for way in question.install or _ways(question):
-        for build in builds(
+        yield from builds(
             question.matrix,
             question.product,
             way,
             question.platforms,
             repository=_repository(question),
             system=question.system_words,
-        ):
-            yield weigh(question, build)
+        )
 
 
 def _ways(question: Question) -> Iterable[str]:
@@ -140,15 +173,14 @@ def _may_stay(question: Question) -> bool:
     return not question.absent and next(errors(question.context, unwanted=question.unwanted), None) is not None
 
 
-def _order(question: Question, weighed: Weighed | None, cost: int) -> tuple[object, ...]:
-    """What it takes, then how long the vendor keeps it, then the newest; of one release the flavour that is there."""
-    if weighed is None:
+def _order(question: Question, build: Build | None, unsure: int, cost: int) -> tuple[object, ...]:
+    """What it takes, then the CUDA flavour that is there, then what is confirmed, then the newest."""
+    if build is None:
         return (cost, 0, 0, ())
-    build = weighed.build
     preferred = _preferred(question)
     other = 0 if not preferred or build.flavour in preferred else 1
     age = tuple(-part for part in build.version.parts)
-    return (cost, other, len(weighed.unsure), (age, _suffix(build.version)))
+    return (cost, other, unsure, (age, _suffix(build.version)))
 
 
 def _suffix(version: Version) -> int:
