@@ -7,7 +7,7 @@ a machine beyond the files of its Python and platform, and whether a policy lets
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from trtdoctor.matrix.judgement import Judgement
 from trtdoctor.matrix.load import Matrix
@@ -76,15 +76,15 @@ class Obtainable:
     ) -> tuple[HeldStack, ...]:
         """Every TensorRT of which there is something here, newest first within a kind; incomplete ones say so.
 
-        Only distributions are held against Python, platform and glibc.
+        Distributions are held against Python, platform and glibc, images against the platform.
         """
         wanted = Python(python, platform, glibc)
         key = (tuple(kinds), python, platform, glibc)
         if key not in self._stacks:
-            made = {
+            made: dict[str, Callable[[], tuple[HeldStack, ...]]] = {
                 "pip": lambda: pip_stacks(self.index, wanted),
                 "apt": self.packages.stacks,
-                "image": self.repositories.stacks,
+                "image": lambda: self.repositories.stacks(platform),
             }
             self._stacks[key] = tuple(stack for kind in key[0] for stack in made[kind]())
         return self._stacks[key]

@@ -64,16 +64,17 @@ class Repositories:
         others = (mirrors.read_tag(self.matrix, name, repository) for name in self._tags[source.id])
         return read is not None and any(one is not None and one.flavour == read.flavour for one in others)
 
-    def stacks(self) -> tuple[HeldStack, ...]:
-        """Every image that the side may have, the newest of each line first."""
-        found = [stack for source in self.sources for item in source.items for stack in self._stack(source, item)]
+    def stacks(self, platform: str | None = None) -> tuple[HeldStack, ...]:
+        """Every image that the side may have, the newest of each line first; one without the platform is not whole."""
+        place = PLATFORMS.get(platform or "", platform)
+        found = [stack for one in self.sources for item in one.items for stack in self._stack(one, item, place)]
         return tuple(sorted(found, key=lambda stack: (stack.line, stack.order), reverse=True))
 
-    def _stack(self, source: MirrorSource, item: MirrorItem) -> Iterator[HeldStack]:
+    def _stack(self, source: MirrorSource, item: MirrorItem, platform: str | None) -> Iterator[HeldStack]:
         tag, repository = item.version or item.name, item.project or ""
-        there = held(item, self.side, source)
-        if there is Answer.NO:
+        if held(item, self.side, source) is Answer.NO:
             return
+        judged = self._at(source, repository, tag, platform)
         read = mirrors.read_tag(self.matrix, tag, repository)
         inside = contents(self.matrix, item, self.side)
         version, toolkit = inside.get("tensorrt"), Version.maybe(inside.get("cuda"))
@@ -85,8 +86,8 @@ class Repositories:
             order=read.order if read else (),
             version=version,
             flavour=f"cu{toolkit.major}" if toolkit is not None else None,
-            complete=there,
-            parts=(Part(repository, tag, there, own=True),),
+            complete=judged.answer,
+            parts=(Part(repository, tag, judged.answer, judged.reason, judged.word, own=True),),
             source=source.id,
             released=item.released,
             released_by=item.released_by,

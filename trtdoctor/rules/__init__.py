@@ -36,6 +36,11 @@ from trtdoctor.rules import (
     loader_refuses,
     loader_shadowed,
     loader_symbols,
+    mirror_content,
+    mirror_installed,
+    mirror_lag,
+    mirror_sides,
+    mirror_stack,
     onnxruntime,
     policy,
     python,
@@ -78,6 +83,11 @@ FAMILIES: tuple[tuple[str, str, tuple[ModuleType, ...]], ...] = (
     ("ENG", "serialized engines", (engine_file, engine, engine_modes, engine_cache)),
     ("API", "calls and flags that a release lacks or has removed", (api,)),
     ("CAN", "the canary engine", (canary,)),
+    (
+        "MIR",
+        "mirrors and what can be had from them",
+        (mirror_stack, mirror_content, mirror_lag, mirror_sides, mirror_installed),
+    ),
     ("POL", "what the site itself demands", (policy, requirement, waiver)),
 )
 """Prefix, title and modules of each family, in the order of cause and effect: an earlier one is the likelier root."""

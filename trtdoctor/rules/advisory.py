@@ -36,7 +36,7 @@ def driver_fix(ctx: Context) -> Iterator[Problem]:
     driver = ctx.stack.driver
     if driver is None or ctx.stack.jetson:
         return
-    found = _fixes(ctx, "driver", driver, ctx.stack.driver_system)
+    found = known_fixes(ctx, "driver", driver, ctx.stack.driver_system)
     if found is not None:
         remedy = Remedy("driver", "upgrade", f">={found.fixed}", f"security fixes up to {found.published}")
         yield _problem(found, f"Driver {driver}", ctx.stack.driver_found(), remedy)
@@ -64,7 +64,7 @@ def cuda_fix(ctx: Context) -> Iterator[Problem]:
         if version is not None and toolkit.nvcc:
             found[version] = FoundFact("cuda toolkit", str(version), toolkit.root, "toolkits")
     for version, fact in found.items():
-        fixes = _fixes(ctx, "cuda", version)
+        fixes = known_fixes(ctx, "cuda", version)
         if fixes is not None:
             reason = f"only {', '.join(fixes.parts)} are touched" if fixes.parts else "security fixes"
             remedy = advice("cuda", f"Install CUDA {fixes.fixed} or newer: {reason}.")
@@ -88,7 +88,7 @@ def tensorrt_fix(ctx: Context) -> Iterator[Problem]:
         if item.version is None or item.version in said or item.origin == "jetpack":
             continue
         said.add(item.version)
-        found = _fixes(ctx, "tensorrt", item.version)
+        found = known_fixes(ctx, "tensorrt", item.version)
         if found is not None:
             text = f"Load only trusted models and plans; TensorRT {found.fixed} has the fix."
             yield _problem(found, f"TensorRT {item.version}", item.found(), advice("tensorrt", text))
@@ -109,7 +109,7 @@ def framework_fix(ctx: Context) -> Iterator[Problem]:
     dist = ctx.stack.distributions.get("tensorrt-llm")
     version = Version.maybe(dist.version) if dist else None
     if dist is not None and version is not None:
-        found = _fixes(ctx, "tensorrt-llm", version)
+        found = known_fixes(ctx, "tensorrt-llm", version)
         if found is not None:
             remedy = advice("tensorrt-llm", f"Move to TensorRT-LLM {found.fixed} or newer.")
             yield _problem(found, f"TensorRT-LLM {version}", distribution_found(dist), remedy)
@@ -118,7 +118,7 @@ def framework_fix(ctx: Context) -> Iterator[Problem]:
     if row is None or not row.key.startswith("tritonserver:"):
         return
     month = Version.parse(row.text("month") or "0")
-    found = _fixes(ctx, "triton", month)
+    found = known_fixes(ctx, "triton", month)
     if found is not None:
         fact = FoundFact("container", row.key, None, "host")
         remedy = advice("container", f"Move to tritonserver:{found.fixed}-py3 or newer.")
@@ -140,7 +140,7 @@ class Fixes:
     sources: tuple[Fact, ...]
 
 
-def _fixes(ctx: Context, component: str, version: Version, system: str = "linux") -> Fixes | None:
+def known_fixes(ctx: Context, component: str, version: Version, system: str = "linux") -> Fixes | None:
     """The published fixes for a version, up to the day of the check; None when there is none."""
     key = ("rules: fixes", component, version, system, ctx.as_of)
     return ctx.matrix.remember(key, lambda: _sum_up(ctx.matrix, component, version, system, ctx.as_of))

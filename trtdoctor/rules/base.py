@@ -60,6 +60,8 @@ class Context:
     unknowns: dict[tuple[str, str], Unknown] = field(default_factory=dict)
     memory: dict[str, Any] = field(default_factory=dict)
     """What several rules ask for, worked out once in this judgement: :meth:`remember`."""
+    fleet: tuple[Stack, ...] = ()
+    """The machines that mirrors are judged for, where they are several; empty for that of ``stack`` alone."""
 
     def remember(self, key: str, make: Callable[[], _T]) -> _T:
         """What ``make`` gives, made when it is first asked for."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from trtdoctor.findings import FoundFact, Severity
 from trtdoctor.matrix import Fact, Row, containers, cuda, jetpack
+from trtdoctor.matrix.judgement import Judgement
 from trtdoctor.rules.base import Context, Problem, rule
 from trtdoctor.rules.common import advice, cuda_works, error_text, gpu_labels
 from trtdoctor.rules.driver_needs import upgrade
@@ -40,16 +41,11 @@ def driver_below_image(ctx: Context) -> Iterator[Problem]:
     driver = ctx.stack.driver
     if row is None or driver is None or cuda_works(ctx) or ctx.snapshot.driver.library_kind is not None:
         return
-    needed = row.get("driver", "needed", "minimum_branch")
+    if driver_serves(ctx, row).answer is not Answer.NO:
+        return
+    needed, allowed = (row.get("driver", "needed", key) for key in ("minimum_branch", "compat_branches"))
     bound = Version.maybe(needed.value)
-    if bound is None or driver.at_least(bound) is not Answer.NO or not _out_of_reach(ctx, row, driver):
-        return
-    allowed = row.get("driver", "needed", "compat_branches")
-    kinds = {gpu.kind for gpu in ctx.stack.gpus}
-    may_be_datacenter = not kinds or kinds & {_DATACENTER, None}
-    if may_be_datacenter and (not isinstance(allowed.value, list) or _allows(allowed.value, driver)):
-        return
-    older = ", ".join(f"R{Version.parse(text).major}" for text in allowed.value) if may_be_datacenter else ""
+    older = ", ".join(f"R{Version.parse(text).major}" for text in allowed.value) if _may_be_datacenter(ctx) else ""
     yield Problem(
         Severity.ERROR,
         f"Driver {driver} is too old for {row.key}, which asks for {bound} or newer",
@@ -59,6 +55,28 @@ def driver_below_image(ctx: Context) -> Iterator[Problem]:
         sources=(needed, allowed, row.get("cuda")),
         remedy=upgrade(ctx, bound, f"{row.key} asks for it"),
     )
+
+
+def driver_serves(ctx: Context, row: Row) -> Judgement:
+    """Whether the host's driver runs an image: by the image's notes, by minor-version or by forward compatibility."""
+    needed, allowed = (row.get("driver", "needed", key) for key in ("minimum_branch", "compat_branches"))
+    driver, bound = ctx.stack.driver, Version.maybe(needed.value)
+    if driver is None or bound is None or driver.at_least(bound) is not Answer.NO:
+        return Judgement(Answer.YES, "")
+    if not _out_of_reach(ctx, row, driver):
+        return Judgement(Answer.YES, "")
+    reason = f"{row.key} asks for driver {bound} or newer"
+    if _may_be_datacenter(ctx):
+        if not isinstance(allowed.value, list):
+            return Judgement(Answer.UNKNOWN, reason, (needed,))
+        if _allows(allowed.value, driver):
+            return Judgement(Answer.YES, "")
+    return Judgement(Answer.NO, reason, (needed, allowed))
+
+
+def _may_be_datacenter(ctx: Context) -> bool:
+    kinds = {gpu.kind for gpu in ctx.stack.gpus}
+    return not kinds or bool(kinds & {_DATACENTER, None})
 
 
 def _out_of_reach(ctx: Context, row: Row, driver: Version) -> bool:
