@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from tests.mirror.fakes import HTML, Answer, Fake, ok, serve
-from tests.mirror.test_oci import REPOSITORY, item, states, taken
+from tests.mirror.test_oci import NOW, REPOSITORY, item, states, taken
+from trtdoctor.config.mirrors import Mirror
 from trtdoctor.matrix import Matrix
 from trtdoctor.mirror.ngc import CatalogueError, pushed
+from trtdoctor.mirror.oci import look
 from trtdoctor.net.http import Client
 
 CONNECT = socket.socket.connect
@@ -197,3 +199,19 @@ def test_ngcs_date_is_the_best_evidence(matrix: Matrix) -> None:
         again = taken(known, address, here, target=REPOSITORY, before=found)
         assert [one.released for one in again.items] == [one.released for one in found.items]
     assert json.dumps(found.notes) == "[]"
+
+
+def test_where_each_manifest_counts_as_a_pull_few_are_read(matrix: Matrix) -> None:
+    fake = Fake("nvidia/cuda")
+    for number in range(20):
+        fake.image(f"13.{number}.0-cudnn-runtime-ubuntu24.04", {"os": "linux", "architecture": "amd64", "config": {}})
+    with serve(fake.speak) as address, serve(Fake("nvidia/cuda").speak) as here:
+        files = copy.deepcopy(matrix.data)
+        row = next(row for row in files["mirrors"]["upstreams"] if row["id"] == "docker-hub")
+        row["address"] = address
+        with Client(10) as client:
+            mirror = Mirror("hub", "oci", f"{here}/nvidia/cuda", f"{address}/nvidia/cuda")
+            found = look(mirror, Matrix("1", "test", files), client, before=None, now=NOW, environ={})
+    assert len(found.items) == 20
+    assert fake.count("HEAD", "/manifests/") == 20
+    assert fake.count("GET", "/manifests/") == row["reads"]["value"] < 10

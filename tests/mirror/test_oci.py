@@ -285,6 +285,10 @@ def test_a_pull_through_mirror_with_nothing_in_it(matrix: Matrix, upstream: Serv
         assert any("2 layers of the newest 1 images" in note for note in deep.notes)
         kept = cache.blobs() & layers
         assert 0 < len(kept) <= 2
+        some = taken(matrix, upstream, cache, target=REPOSITORY)  # it holds something now: of which, it does not say
+        assert set(states(some).values()) == {"present"}
+        assert item(some, "26.10-py3").detail == "not compared: a question would change what the mirror holds"
+        assert cache.blobs() & layers == kept
 
 
 def _is_layer(server: Server, digest: str) -> bool:

@@ -15,6 +15,7 @@ MOST = 1000
 """Tags of one side that are asked for in one run; the rest is asked for by the runs that follow."""
 _PATIENCE = 3
 """Questions without an answer, one after another, before no more are asked."""
+_SILENT = Look("unasked", detail="a question would change what the mirror holds")
 _LATE = Look("unasked", detail="there was no time left to ask")
 
 
@@ -45,6 +46,8 @@ def looks(pair: Pair, tags: Sequence[str], ours: frozenset[str]) -> tuple[dict[s
             upstream[tag] = Look("unasked", as_of=when)
         elif tag in ours and not silent:
             ask_upstream.append(tag)
+        if silent:
+            mirror[tag] = _SILENT
     questions = ((pair.upstream.registry, ask_upstream), (pair.side.registry, ask_mirror))
     found = each(lambda one: _ask(*one), questions, at_once=2, seconds=pair.side.registry.client.left)
     upstream |= found[0] or dict.fromkeys(ask_upstream, _LATE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from trtdoctor.matrix import mirrors
 from trtdoctor.mirror import images
 from trtdoctor.mirror.oci_compare import Verdict
 from trtdoctor.mirror.oci_sides import Pair
@@ -16,7 +17,10 @@ from trtdoctor.net.words import host_of
 from trtdoctor.record import record
 
 NEWEST = 24
-"""Images whose configuration is read in one run; of the others the matrix may know something."""
+"""Images whose configuration is read in one run; of the others the matrix may know something.
+
+Where each counts as a pull, of which only so many are allowed, the matrix says how many instead (``reads``).
+"""
 MOST_LAYERS = 3000
 USUAL = "linux/amd64"
 """The platform whose configuration stands for an image with several, unless the user wants another."""
@@ -47,7 +51,8 @@ def insides(
     """
     found: dict[str, Inside] = {}
     wanted: list[tuple[str, str]] = []
-    differing = [tag for tag in tags if verdicts[tag].state == "differs"][:NEWEST]
+    most = _most(pair)
+    differing = [tag for tag in tags if verdicts[tag].state == "differs"][:most]
     for tag in tags:
         roles = ["mirror" if pair.recalls or tag not in ours else "upstream"]
         roles += ["mirror"] if tag in differing and not pair.recalls else []
@@ -55,7 +60,7 @@ def insides(
         past = _past(pair, tag, looks, on=shared if len(roles) == 1 else None)
         if past is not None:
             found[tag] = past
-        elif tag in tags[:NEWEST] or tag in differing:
+        elif tag in tags[:most] or tag in differing:
             wanted += [(tag, role) for role in roles if _may_ask(pair, tag, role)]
 
     def one(question: tuple[str, str]) -> Inside | str:
@@ -81,6 +86,12 @@ def insides(
             known = images.by_matrix(pair.matrix, host, pair.upstream.registry.repository, tag)
             found[tag] = Inside(components=known)
     return found, [f"the contents of {len(failed)} images could not be read: {failed[0]}"] if failed else []
+
+
+def _most(pair: Pair) -> int:
+    known = mirrors.upstream_at(pair.matrix, "oci", pair.upstream.registry.base)
+    said = known.row.get("reads").value if known is not None else None
+    return min(said, NEWEST) if isinstance(said, int) else NEWEST
 
 
 def _may_ask(pair: Pair, tag: str, role: str) -> bool:

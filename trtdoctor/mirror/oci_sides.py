@@ -107,8 +107,8 @@ def _list(registry: Registry, role: str) -> Side:
         return Side(registry, role, registry.tags(), "ok")
     except RegistryError as error:
         state = error.state
-        if state == "other-kind" and "404" in str(error) and registry.is_registry():
-            state = "absent"  # a front that says so in HTML
+        if error.status == 404 and registry.is_registry():
+            state = "absent"  # also where a front says so in HTML
         return Side(registry, role, None, state, str(error))
 
 

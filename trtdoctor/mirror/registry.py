@@ -41,10 +41,12 @@ _CODES = frozenset(
 class RegistryError(ValueError):
     """No answer that could be used; the message is one line without secrets."""
 
-    def __init__(self, message: str, state: str) -> None:
+    def __init__(self, message: str, state: str, status: int | None = None) -> None:
         super().__init__(message)
         self.state = state
         """As :attr:`MirrorSide.state`: ``unreachable``, ``denied``, ``absent``, ``other-kind``, ``hostile``."""
+        self.status = status
+        """Of the answer; None where there was none, or where it was 200."""
 
 
 @record
@@ -257,11 +259,12 @@ class Registry:
         codes = [code for code in (str(entry.get("code")) for entry in _errors(answer)) if code in _CODES]
         said = f"it answered {answer.status}{f' ({codes[0]})' if codes else ''}"
         if answer.status in (401, 403):
-            return RegistryError(f"{said}: {self.access.problem or 'no access with what we have'}", "denied")
-        if answer.status == 404:
-            strange = not codes and "docker-distribution-api-version" not in answer.headers
-            return RegistryError(said, "other-kind" if strange else "absent")
-        return RegistryError(said, "unreachable" if answer.status == 429 or answer.status >= 500 else "other-kind")
+            why, state = f": {self.access.problem or 'no access with what we have'}", "denied"
+        elif answer.status == 404 and (codes or "docker-distribution-api-version" in answer.headers):
+            why, state = "", "absent"
+        else:
+            why, state = "", "unreachable" if answer.status == 429 or answer.status >= 500 else "other-kind"
+        return RegistryError(said + why, state, answer.status)
 
     def _page(self, answer: Answer) -> list[Any]:
         """The names on a page. Raises :class:`RegistryError` for what is no list of tags: a proxy's error page."""
