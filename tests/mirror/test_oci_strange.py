@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import socket
 import time
@@ -21,7 +22,7 @@ from trtdoctor.config.mirrors import Mirror
 from trtdoctor.matrix import Matrix
 from trtdoctor.mirror.oci import look
 from trtdoctor.mirror.oci_asking import MOST
-from trtdoctor.mirror_facts import MirrorSource
+from trtdoctor.mirror_facts import STATES, MirrorSource
 from trtdoctor.net.cache import Cache
 from trtdoctor.net.http import Client
 from trtdoctor.snapshot import Snapshot
@@ -296,6 +297,36 @@ def test_a_registry_that_means_harm(matrix: Matrix, upstream: Server, tmp_path: 
     assert "\x1b" not in told(found) + told(back)
     assert "cron.d" not in told(found) + told(back)
     assert {path.name for path in tmp_path.iterdir()} == {"kept"}
+
+
+def test_a_state_file_that_somebody_wrote_leads_nowhere(matrix: Matrix, upstream: Server, tmp_path: Path) -> None:
+    """What was seen before comes from a file: its names, digests, words and times are no better than a server's."""
+    seen: list[str] = []
+
+    def speak(method: str, path: str, headers: Mapping[str, str]) -> Answer:
+        seen.append(path)
+        return ok({"tags": ["26.10-py3"]}) if path.endswith("/tags/list") else NOT_FOUND
+
+    with registry(tmp_path / "cache", upstream=upstream.address) as cache, serve(speak) as address:
+        names, states_ = ("../../x", "26.10-py3", "26.09-py3", "a b"), ("same", "rm -rf", "missing")
+        digests, moments = ("../x", "sha256:" + "a" * 64, None), ("2026-11-22T00:00:00Z", "2099-01-01", "never")
+        for number, (state, digest, moment) in enumerate(itertools.product(states_, digests, moments)):
+            said: dict[str, Any] = {"state": state, "upstream_digest": digest, "mirror_digest": digest, "as_of": moment}
+            said |= {"released": "soon\u202e", "released_by": "pushed", "platforms": ["linux/amd64"]}
+            theirs = address if number % 2 else cache.address
+            ours = upstream.address if number % 5 else "http://127.0.0.1:1"
+            document: dict[str, Any] = {
+                "upstream": f"{ours}/{REPOSITORY}",
+                "mirror": f"{theirs}/{REPOSITORY}",
+                "checked": "x",
+            }
+            document |= {"items": [{"name": name, "version": name, **said} for name in names]}
+            plain = {"schema": "trtdoctor-snapshot/1", "mirrors": [document]}
+            before = Snapshot.from_plain(plain).mirrors[0]
+            found = taken(matrix, ours, theirs, target=REPOSITORY, before=before, tags=("*",), held="probe")
+            assert {one.state for one in found.items} <= set(STATES)
+            assert all(one.released is None or one.released[:2] == "20" for one in found.items)
+    assert not [path for path in seen if "x" in path.rpartition("/")[2].replace("tensorrt", "")]
 
 
 def test_an_endless_answer_ends(matrix: Matrix, upstream: Server) -> None:

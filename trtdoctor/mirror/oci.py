@@ -21,7 +21,7 @@ from trtdoctor.mirror.oci_inside import Inside, insides, layers
 from trtdoctor.mirror.oci_sides import Pair
 from trtdoctor.mirror.registry import Look
 from trtdoctor.mirror.tags import by_tag, month, relevant
-from trtdoctor.mirror.times import iso
+from trtdoctor.mirror.times import iso, parse
 from trtdoctor.mirror_facts import MirrorItem, MirrorSource
 from trtdoctor.net.http import Client
 from trtdoctor.net.words import shown
@@ -193,7 +193,7 @@ def _released(pair: Pair, tag: str, ours: Look, inner: Inside, pushed: str | Non
         said["pushed"] = pushed
     if pair.listed_before and not had(past) and tag in pair.upstream.names:
         said["first seen"] = iso(pair.now)
-    if past is not None and past.released and past.released_by in _TRUST:
+    if past is not None and past.released and past.released_by in _TRUST and parse(past.released) is not None:
         same = ours.digest is None or past.upstream_digest == ours.digest
         if same or past.released_by in ("first seen", "month"):
             said.setdefault(past.released_by, past.released)

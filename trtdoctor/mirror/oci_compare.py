@@ -15,6 +15,7 @@ from trtdoctor.record import record
 
 CLOSELY = 60
 """Tags that differ and are looked at by platform in one run."""
+_BY_PLATFORM = ("same", "differs", "missing-platform")
 
 
 @record
@@ -126,7 +127,8 @@ def closely(
     for tag in (tag for tag in tags if verdicts[tag].state == "differs"):
         ours, theirs = (look[tag].digest or "" for look in looks)
         past = pair.before.get(tag)
-        if past is not None and (past.upstream_digest, past.mirror_digest) == (ours, theirs) and past.platforms:
+        known = past is not None and (past.upstream_digest, past.mirror_digest) == (ours, theirs)
+        if past is not None and known and past.platforms and past.state in _BY_PLATFORM:
             found[tag] = Verdict(past.state, past.evidence, past.detail, past.missing, past.platforms)
         elif not pair.recalls:
             open_ones.append((tag, ours, theirs))

@@ -138,6 +138,8 @@ class Registry:
     def look(self, tag: str, *, tries: int = TRIES) -> Look:
         """What the registry says of a tag's manifest, without fetching it."""
         path = f"/v2/{self.repository}/manifests/{tag}"
+        if not _TAG.fullmatch(tag):
+            return Look("not-there")
         try:
             answer = self.access.ask(
                 lambda auth: self.client.head(self.base + path, accept=ACCEPT, auth=auth, tries=tries)
