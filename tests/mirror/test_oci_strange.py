@@ -22,8 +22,10 @@ from trtdoctor.config.mirrors import Mirror
 from trtdoctor.matrix import Matrix
 from trtdoctor.mirror.oci import look
 from trtdoctor.mirror.oci_asking import MOST
+from trtdoctor.mirror.registry import Registry
 from trtdoctor.mirror_facts import STATES, MirrorSource
 from trtdoctor.net.cache import Cache
+from trtdoctor.net.credentials import Login, bearer
 from trtdoctor.net.http import Client
 from trtdoctor.snapshot import Snapshot
 
@@ -96,13 +98,20 @@ def test_a_token_service_of_the_real_flow(matrix: Matrix, upstream: Server, tmp_
             other = taken(matrix, upstream, locked, target=REPOSITORY, environ=environ, **NAMED)
             assert (other.sides[1].state, "401" in (other.sides[1].detail or "")) == ("denied", True)
             tokens.scope = None
-            tokens.given.append(tokens.token(f"repository:{REPOSITORY}:pull", seconds=-60))  # one that is over
+            tokens.given.append(tokens.token(f"repository:{REPOSITORY}:pull", seconds=-600))  # one that is over
             old = {"TOKEN": tokens.given[-1], **environ}
             late = taken(matrix, upstream, locked, target=REPOSITORY, environ=old, token_env="TOKEN")
             assert late.sides[1].state == "denied"
             good = {"TOKEN": tokens.token(f"repository:{REPOSITORY}:pull")}
             by_token = taken(matrix, upstream, locked, target=REPOSITORY, environ=good, token_env="TOKEN")
             assert states(by_token) == states(found)
+            with Client(10) as client:  # a token that is over while it is used, refused by the registry itself
+                one = Registry(client, f"{locked.address}/{REPOSITORY}", Login("test", USERNAME, PASSWORD))
+                assert one.tags().names
+                one.access._auth = bearer(tokens.token(f"repository:{REPOSITORY}:pull", seconds=-600))
+                before = len(tokens.asked)
+                assert one.look("26.10-py3").state == "there"
+                assert len(tokens.asked) == before + 1
             for source in (found, nobody, other, late, by_token):
                 assert not [secret for secret in (PASSWORD, *tokens.given) if secret in told(source)]
     finally:
