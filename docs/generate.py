@@ -264,6 +264,7 @@ def _schemas() -> Iterator[tuple[str, str]]:
     schemas["explain"] = explain_schema
     schemas |= {"diff": diff_schema, "config": config_schema}
     schemas |= _engine_schemas(definitions["Remedy"])
+    schemas["mirror"] = _mirror_schema(definitions["Remedy"])
     for name, schema in schemas.items():
         text = json.dumps(schema, indent=1) + "\n"
         yield f"trtdoctor/schemas/{name}.schema.json", text
@@ -290,6 +291,26 @@ def _engine_schemas(remedy: dict[str, Any]) -> dict[str, dict[str, Any]]:
     properties["built_with"] |= {"type": "object", "additionalProperties": {"type": "string"}}
     stamp_schema["required"][stamp_schema["required"].index("says")] = "engine"
     return {"engine": engine_schema, "engine-stamp": stamp_schema}
+
+
+def _mirror_schema(remedy: dict[str, Any]) -> dict[str, Any]:
+    from trtdoctor.mirror import report
+
+    made = _schema_of(report.MirrorReport, report.SCHEMA, "What can be had from mirrors, and how far they are behind")
+    numbers = {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}}
+    made["properties"]["counts"] |= numbers
+    definitions = made["$defs"]
+    definitions["Remedy"] = remedy
+    definitions["SourceSaid"]["properties"]["states"] |= numbers
+    file = {
+        "name": {"type": "string"},
+        "size": {"type": ["integer", "null"]},
+        "sha256": {"type": ["string", "null"]},
+    }
+    described = definitions["SyncItem"]["properties"]["files"]
+    described |= {"type": "array", "items": {"type": "object", "properties": file, "required": list(file)}}
+    described["description"] = "The files that are missing."
+    return made
 
 
 def _schema_of(kind: type, name: str, title: str) -> dict[str, Any]:

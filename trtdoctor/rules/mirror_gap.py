@@ -51,7 +51,7 @@ class Gap:
     newest: HeldStack | None
     """The newest that upstream has, that fits and is allowed; the one that is here where there is no newer one."""
     newer: tuple[HeldStack, ...]
-    """What upstream has that is newer than what is here, newest first, each release with its newest CUDA."""
+    """What upstream has that is newer than what is here, newest first, each release in one CUDA flavour."""
     unsure: tuple[HeldStack, ...]
     """What is newer and may be here: that could not be told."""
     lag: Lag
@@ -148,7 +148,8 @@ def _gap(view: View, line: str, machine: Context, ours: Sequence[HeldStack], the
     ]
     counted = [stack for stack in counted if not _same_release(stack, newest_here)]
     unsure = tuple(stack for stack in counted if stack.name in maybe)
-    newer = _each_release([stack for stack in counted if stack.name not in maybe])
+    flavour = newest_here.flavour if newest_here is not None else None
+    newer = _each_release([stack for stack in counted if stack.name not in maybe], flavour)
     known = [stack for stack in _newest_first(theirs) if _counts(machine, stack, view)]
     newest = newer[0] if newer else newest_here or next(iter(known), None)
     return Gap(view, line, machine, newest_here, newest, newer, unsure, _lag(machine, view, newest_here, newer, unsure))
@@ -163,10 +164,13 @@ def _same_release(stack: HeldStack, other: HeldStack | None) -> bool:
     return other is not None and stack.kind != "image" and stack.version is not None and stack.release == other.release
 
 
-def _each_release(stacks: Iterable[HeldStack]) -> tuple[HeldStack, ...]:
+def _each_release(stacks: Iterable[HeldStack], flavour: str | None) -> tuple[HeldStack, ...]:
+    """Each release once, newest first: in the CUDA flavour that is here, else in the newest."""
     found: dict[object, HeldStack] = {}
     for stack in _newest_first(stacks):
-        found.setdefault(stack.release if stack.kind != "image" and stack.version else stack.order, stack)
+        key = stack.release if stack.kind != "image" and stack.version else stack.order
+        if key not in found or (found[key].flavour != flavour and stack.flavour == flavour):
+            found[key] = stack
     return tuple(found.values())
 
 

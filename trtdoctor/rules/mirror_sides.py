@@ -70,12 +70,12 @@ def not_carried_here(context: Context) -> Iterable[Problem]:
     Sources: tuna_2457, tuna_410, ustclug_272
     """
     for view in asked(context):
-        lacks = _lacks(context.matrix, view.source)
+        known = lacks(context.matrix, view.source)
         side = _itself(view.source)
         absent = side is not None and side.state == "absent"
-        if not absent and not (lacks and side is not None and side.state in _DOWN):
+        if not absent and not (known and side is not None and side.state in _DOWN):
             continue
-        title, note, fact = lacks or (None, None, None)
+        title, note, fact = known or (None, None, None)
         what = _what(view.source)
         yield Problem(
             Severity.WARNING,
@@ -88,7 +88,7 @@ def not_carried_here(context: Context) -> Iterable[Problem]:
         )
 
 
-def _lacks(matrix: Matrix, source: MirrorSource) -> tuple[str, str | None, Fact] | None:
+def lacks(matrix: Matrix, source: MirrorSource) -> tuple[str, str | None, Fact] | None:
     """A public site that is known not to have it: its name, why, and the row that says so."""
     from trtdoctor.matrix import mirrors
     from trtdoctor.versions import Answer
@@ -130,7 +130,7 @@ def side_unreachable(context: Context) -> Iterable[Problem]:
     Sources: https://github.com/opencontainers/distribution-spec/blob/main/spec.md, wheel_stub_sdist
     """
     for view in asked(context):
-        known = _lacks(context.matrix, view.source) is not None
+        known = lacks(context.matrix, view.source) is not None
         for side in view.source.sides:
             if side.state not in _DOWN or side.role not in _ROLES or (known and side.role in _ITSELF):
                 continue
