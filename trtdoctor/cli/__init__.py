@@ -17,6 +17,7 @@ COMMANDS = {
     "engine": ("trtdoctor.cli.engine", "Look into files of engines: what they are, and who can load them."),
     "explain": ("trtdoctor.cli.explain", "Say what an error text, a log, an error number or a rule's code means."),
     "plan": ("trtdoctor.cli.plan", "Say which stacks fit, best first, and the exact way to each."),
+    "mirror": ("trtdoctor.cli.mirror", "Say what can be had from mirrors, how far they are behind, and what to sync."),
     "lint-deps": ("trtdoctor.cli.lint_deps", "Judge dependency files and Dockerfiles before anything is installed."),
     "diff": ("trtdoctor.cli.diff", "Say what changed since a recorded good state, and what it means."),
     "config": ("trtdoctor.cli.config", "Show what check would go by: every setting, and where it is from."),

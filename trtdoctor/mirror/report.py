@@ -26,7 +26,7 @@ from trtdoctor.record import record
 from trtdoctor.rules.base import Context
 from trtdoctor.rules.mirror_asked import SUBJECT
 from trtdoctor.rules.mirror_fit import FITS, allowed, of_use
-from trtdoctor.rules.mirror_gap import Lag, gaps, lag_of
+from trtdoctor.rules.mirror_gap import Lag, gaps, lag_of, main_gap
 from trtdoctor.rules.mirror_view import View, views
 from trtdoctor.snapshot import Snapshot
 from trtdoctor.versions import Answer
@@ -112,6 +112,12 @@ class SourceSaid:
     upstream: str | None
     mirror: str | None
     headline: str
+    newest: str | None
+    """The newest that can be had whole from the mirror, fits and is let in."""
+    newest_upstream: str | None
+    """The newest that upstream has, that fits and is let in."""
+    behind: int
+    """By how many releases, or tags."""
     checked: str | None
     lag: Lag
     sides: tuple[MirrorSide, ...]
@@ -147,6 +153,15 @@ class MirrorReport:
     program: str
     matrix: MatrixInfo
     configuration: str | None = None
+
+    def fails(self, threshold: str) -> bool:
+        """Whether the exit code is 1: ``threshold`` is ``error``, ``warning``, ``unknown`` or ``never``."""
+        if threshold == "never":
+            return False
+        if threshold == "unknown":
+            return self.verdict in (Verdict.BROKEN, Verdict.UNKNOWN)
+        limit = Severity(threshold).rank
+        return any(item.severity.rank <= limit for item in self.findings if item.waived is None)
 
     def to_plain(self) -> dict[str, Any]:
         """The JSON form, as plain data."""
@@ -251,6 +266,8 @@ def _is_about(finding: Finding, source: SourceSaid) -> bool:
 
 def _source(context: Context, view: View) -> SourceSaid:
     source = view.source
+    gap, upstream = main_gap(context, source), source.side("upstream")
+    asked = upstream is not None and upstream.state == "ok"
     states: dict[str, int] = {}
     for item in source.items:
         states[item.state] = states.get(item.state, 0) + 1
@@ -260,6 +277,9 @@ def _source(context: Context, view: View) -> SourceSaid:
         upstream=source.upstream,
         mirror=source.mirror,
         headline=headline_of(context, source),
+        newest=gap.newest_here.short if gap is not None and gap.newest_here is not None else None,
+        newest_upstream=gap.newest.short if gap is not None and gap.newest is not None and asked else None,
+        behind=gap.releases if gap is not None else 0,
         checked=source.checked,
         lag=lag_of(context, source),
         sides=source.sides,
@@ -351,5 +371,8 @@ def _inventory(report: MirrorReport) -> Iterator[InventoryItem]:
         status = min(about, key=lambda severity: severity.rank).value if about else "ok"
         if any(side.state not in ("ok", "absent") for side in source.sides) and not about:
             status = "unknown"
-        lag = "not known" if source.lag.days is None else f"{source.lag.days} days behind"
-        yield InventoryItem(f"mirror {source.id}", lag, source.kind, source.lag.evidence, status)
+        days = source.lag.days
+        lag = f"{days} day{'s' if days != 1 else ''} behind" if days else "not behind" if days == 0 else None
+        upstream = f"upstream has {source.newest_upstream}" if source.newest_upstream else None
+        place = ", ".join(filter(None, (upstream if source.behind else None, lag))) or "how far behind is not known"
+        yield InventoryItem(f"mirror {source.id}", source.newest, place, source.lag.evidence, status)

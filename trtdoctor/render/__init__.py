@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from trtdoctor.canary.report import CanaryReport
     from trtdoctor.engine_report import EngineReport
     from trtdoctor.explain import Explanation
+    from trtdoctor.mirror.report import MirrorReport
     from trtdoctor.render.ci import About
     from trtdoctor.resolution import Libs
 
@@ -94,6 +95,17 @@ def render_engines(report: EngineReport, kind: str, *, verbose: bool = False, co
     from trtdoctor.render import engine_table
 
     return engine_table.render(report, verbose=verbose, color=color)
+
+
+def render_mirrors(report: MirrorReport, kind: str, *, verbose: bool = False, color: bool = False) -> str:
+    """Mirrors in the format ``kind`` (``table`` or ``json``), with a final newline."""
+    if kind == "json":
+        from trtdoctor.text import as_json
+
+        return as_json(report.to_plain())
+    from trtdoctor.render import mirror_table
+
+    return mirror_table.render(report, verbose=verbose, color=color)
 
 
 def split_output(target: str, default: str, formats: Sequence[str]) -> tuple[str, str]:

@@ -268,10 +268,12 @@ def _of_jobs(context: Context, source: MirrorSource) -> Lag:
 
 def why_left_out(context: Context, gap: Gap) -> Iterator[tuple[HeldStack, Judgement]]:
     """What upstream has that is newer than what is here and does not count, with the reason."""
-    _, above = gap.view.stacks(gap.machine)
+    here, above = gap.view.stacks(gap.machine)
     have = gap.newest_here.order if gap.newest_here is not None else ()
+    whole = {stack.name for stack in here if stack.complete is Answer.YES}
     for stack in above:
-        if stack.line == gap.line and stack.order > have and not _same_release(stack, gap.newest_here):
+        newer = stack.line == gap.line and stack.order > have and stack.name not in whole
+        if newer and not _same_release(stack, gap.newest_here):
             for judged in (fits(gap.machine, stack, gap.view), allowed(gap.machine, stack)):
                 if judged.answer is not Answer.YES:
                     yield stack, judged
