@@ -24,11 +24,6 @@ from trtdoctor.mirror.rounds import parse_interval
 from trtdoctor.mirror.state import read
 
 AT = int(time.time()) - 3600
-COMMAND = (
-    "import sys, trtdoctor.cli as cli\n"
-    "cli.COMMANDS.setdefault('mirror', ('tests.cli.mirror_group', ''))\n"
-    "cli.main(['mirror', 'watch', *sys.argv[1:]])"
-)
 
 
 class Place:
@@ -97,7 +92,7 @@ def environ(here: Path, **more: str) -> dict[str, str]:
 
 
 def start(here: Path, *arguments: str, **more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", COMMAND, *arguments]
+    command = [sys.executable, "-m", "trtdoctor", "mirror", "watch", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, cwd=here, env=environ(here, **more), text=True, **pipes)  # type: ignore[call-overload,no-any-return]
 

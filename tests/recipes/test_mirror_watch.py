@@ -66,8 +66,7 @@ def program(folder: Path) -> Path:
         f"#!{sys.executable}",
         "import sys",
         f"sys.path.insert(0, {str(ROOT)!r})",
-        "from trtdoctor.cli import COMMANDS, main",
-        "COMMANDS.setdefault('mirror', ('tests.cli.mirror_group', ''))",
+        "from trtdoctor.cli import main",
         "main()",
     ]
     file.write_text("\n".join([*lines, ""]))

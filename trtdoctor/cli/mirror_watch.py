@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from trtdoctor.cli.configured import as_given, config_options, configured, matrix_of, policy_option
+from trtdoctor.cli.configured import as_given, configured, matrix_of
 from trtdoctor.cli.inputs import write_output
+from trtdoctor.cli.mirror_options import fleet_of, mirror_options, mirrors_of, policy_keys
 from trtdoctor.cli.output import say
 from trtdoctor.cli.stopping import Stopped, Stopper
 from trtdoctor.config import THRESHOLDS, Config
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from trtdoctor.mirror.change import Change
     from trtdoctor.mirror.state import State
     from trtdoctor.mirror.webhook import Webhook
+    from trtdoctor.mirror_facts import MirrorSource
+    from trtdoctor.snapshot import Snapshot
 
 PRINTED = ("text", "jsonl")
 FORMATS = (*PRINTED, "atom", "prometheus")
@@ -41,10 +43,8 @@ Examples:
   trtdoctor mirror watch --interval 1h -o prometheus:/var/lib/node_exporter/trtdoctor.prom
   trtdoctor mirror watch --once --webhook-env CHAT_URL oci:registry.corp/ngc/nvidia/tensorrt""",
 )
-@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.option("--once", is_flag=True, help="Look once and end, for cron and CI.")
 @click.option("--interval", metavar="TIME", help="Look again and again: every 30s, 15m, 1h, 1d.")
-@click.option("--state", "state_file", metavar="FILE", help="Where is kept what was seen; default in the user's own.")
 @click.option("--format", "format_", type=click.Choice(PRINTED), default="text", show_default=True)
 @click.option(
     "-o",
@@ -58,28 +58,22 @@ Examples:
 @click.option("--webhook-env", metavar="NAME", help="The environment variable that holds that address.")
 @click.option("--webhook-token-env", metavar="NAME", help="The environment variable that holds a bearer token for it.")
 @click.option("--fail-on", type=click.Choice(THRESHOLDS), show_default="error")
-@click.option(
-    "--seconds", type=click.IntRange(1, 3600), default=120, show_default=True, help="For all sources at once."
-)
-@policy_option
-@click.option("--matrix", "matrix_directory", metavar="DIR|packaged", help="Another compatibility matrix.")
-@click.option(
-    "--overlay", "overlays", multiple=True, metavar="FILE", help="Lay a site's own rows over it (repeatable)."
-)
-@config_options
+@mirror_options
 def command(
-    sources: tuple[str, ...],
     once: bool,
     interval: str | None,
-    state_file: str | None,
     format_: str,
     outputs: tuple[str, ...],
     webhook: str | None,
     webhook_env: str | None,
     webhook_token_env: str | None,
     fail_on: str | None,
-    seconds: int,
+    sources: tuple[str, ...],
+    snapshot_files: tuple[str, ...],
+    declared_files: tuple[str, ...],
     policy: dict[str, tuple[str, ...]],
+    state_file: str | None,
+    seconds: int,
     matrix_directory: str | None,
     overlays: tuple[str, ...],
     config_file: str | None,
@@ -105,42 +99,14 @@ def command(
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--interval") from None
     given = {**as_given(fail_on=fail_on, overlay=overlays), **policy}
-    config = configured(config_file, no_config, given, (*KEYS, *_policy_keys()))
+    config = configured(config_file, no_config, given, (*KEYS, *policy_keys()))
     matrix = matrix_of(config, matrix_directory)
-    mirrors = _mirrors(config, sources)
-    watcher = _Watcher(mirrors, matrix, config, path, format_, outputs, hook, seconds)
+    fleet = fleet_of(snapshot_files, declared_files)
+    watcher = _Watcher(mirrors_of(config, sources), matrix, config, fleet, path, format_, outputs, hook, seconds)
     with Stopper() as stopper:
         if once:
             return watcher.once(stopper, config.one("fail-on") or "error")
         return watcher.forever(stopper, pause)
-
-
-def _policy_keys() -> list[str]:
-    from trtdoctor.config import KEYS as EVERY
-    from trtdoctor.config import POLICY
-
-    return [name for name in EVERY if name.startswith(f"{POLICY}.")]
-
-
-def _mirrors(config: Config, sources: Sequence[str]) -> list[Mirror]:
-    """The sources that are named, else those of the configuration that are enabled."""
-    known = {mirror.id: mirror for mirror in config.mirrors}
-    if not sources:
-        enabled = [mirror for mirror in config.mirrors if mirror.enabled]
-        if not enabled:
-            raise click.UsageError("nothing to look at: name a SOURCE, or write a [[mirror]] into the configuration")
-        return enabled
-    return [replace(known[text], enabled=True) if text in known else _parsed(text) for text in sources]
-
-
-def _parsed(text: str) -> Mirror:
-    from trtdoctor.config.mirrors import MirrorError
-    from trtdoctor.mirror.sources import parse_source
-
-    try:
-        return parse_source(text)
-    except MirrorError as error:
-        raise click.ClickException(str(error)) from None
 
 
 class _Watcher:
@@ -151,14 +117,17 @@ class _Watcher:
         mirrors: Sequence[Mirror],
         matrix: Matrix,
         config: Config,
+        fleet: Sequence[Snapshot],
         path: str,
         format_: str,
         outputs: Sequence[str],
         hook: Webhook | None,
         seconds: float,
     ) -> None:
-        self._mirrors, self._matrix, self._config, self._path = mirrors, matrix, config, path
+        self._mirrors, self._matrix, self._policy = mirrors, matrix, config.policy
+        self._fleet, self._path = fleet, path
         self._format, self._outputs, self._hook, self._seconds = format_, outputs, hook, seconds
+        self._seconds_behind: dict[str, int] = {}
 
     def once(self, stopper: Stopper, fail_on: str) -> int:
         """One round."""
@@ -188,6 +157,10 @@ class _Watcher:
                 if first:
                     raise
                 problems = [error.format_message()]
+            except Exception as error:
+                if first:
+                    raise
+                problems = [f"a round failed by a defect of trtdoctor's own: {type(error).__name__}: {error}"]
             first = False
             for text in problems:
                 _complain(text)
@@ -213,7 +186,7 @@ class _Watcher:
                     now=datetime.now(timezone.utc),
                     environ=os.environ,
                     targets=targets,
-                    judge=self._judge(),
+                    judge=self._judge,
                     seconds=self._seconds,
                 )
             changes = rounds.owed(looked.state, rounds.STDOUT)
@@ -226,8 +199,12 @@ class _Watcher:
             raise click.ClickException(str(error)) from None
         return changes, problems
 
-    def _judge(self) -> Any:
-        return None
+    def _judge(self, found: Sequence[MirrorSource], now: datetime) -> Mapping[str, str | None] | None:
+        from trtdoctor.mirror.lags import lags, late
+
+        judged = lags(found, self._matrix, self._policy, self._fleet, now)
+        self._seconds_behind = {name: lag.seconds for name, lag in judged.items() if lag.seconds is not None}
+        return late(judged, self._policy)
 
     def _print(self, changes: Sequence[Change], base_line: str) -> None:
         from trtdoctor.text import harmless
@@ -254,7 +231,7 @@ class _Watcher:
             from trtdoctor.mirror.prometheus import text_of
 
             names = [mirror.id for mirror in self._mirrors]
-            return text_of(state, names, lags={}, matrix=self._matrix.version)
+            return text_of(state, names, lags=self._seconds_behind, matrix=self._matrix.version)
         return _as_text(state.changes, kind)
 
     def _send(self, state: State, taken: dict[str, list[str]]) -> list[str]:

@@ -212,19 +212,35 @@ def _step(state: str, was: MirrorItem, item: MirrorItem) -> tuple[str, str] | No
         return None
     if item.state == "gone-upstream" != state:
         return "gone-upstream", "upstream has it no longer, the mirror still does"
+    return _lost(state, item) or _moved(state, was, item) or _better(state, item)
+
+
+def _lost(state: str, item: MirrorItem) -> tuple[str, str] | None:
+    if {state, item.state} == {"present", "listed-not-held"}:
+        # Nobody may have asked for it before, or now: only one of the two says more than the list.
+        return ("incomplete", "the mirror lists it and does not give it") if state == "present" else None
     if state in (*_HELD, "differs", *_PARTLY) and item.state == "missing":
         return "lost", "the mirror has it no longer"
     if state in _HELD and item.state in _PARTLY:
         return "lost", f"on the mirror now: {item.state}"
+    return None
+
+
+def _moved(state: str, was: MirrorItem, item: MirrorItem) -> tuple[str, str] | None:
     if _other(was.upstream_digest, item.upstream_digest):
         followed = "the mirror follows" if item.state in _HELD else "the mirror has the old one"
         return "moved", f"upstream has another one now; {followed}"
-    if (state == "same" and item.state == "differs") or (
-        state in _HELD and _other(was.mirror_digest, item.mirror_digest)
-    ):
+    ours = state in _HELD and _other(was.mirror_digest, item.mirror_digest)
+    if ours or (state == "same" and item.state == "differs"):
         return "moved", "the mirror has another one now"
     if state == "present" and item.state == "differs":
         return "differs", "compared for the first time, the mirror's is not upstream's"
+    return None
+
+
+def _better(state: str, item: MirrorItem) -> tuple[str, str] | None:
+    if {state, item.state} == {"present", "listed-not-held"}:
+        return None
     if state in _LACKING and item.state in _HELD:
         return "caught-up", f"it was {state}"
     if state == "missing" and item.state in (*_PARTLY, "differs"):
