@@ -6,8 +6,6 @@ import configparser
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.cli.run import Ran, complains
+from tests.cli.run import Ran, complains, run
 from tests.conftest import ROOT
 from tests.mirror.items import everything, image, stack
 from tests.mirror.simple_index import Index, serving, wheel
@@ -28,27 +26,15 @@ from trtdoctor.mirror.wants import SyncItem
 from trtdoctor.policy import Policy
 
 SCHEMA: dict[str, Any] = json.loads((ROOT / "trtdoctor" / "schemas" / "mirror-sync.schema.json").read_text())
-COMMAND = (
-    "import sys, trtdoctor.cli as cli\n"
-    "cli.COMMANDS.setdefault('mirror', ('tests.cli.mirror_group', ''))\n"
-    "cli.main(['mirror', 'sync-config', *sys.argv[1:]])"
-)
 
 
 def sync(items: list[SyncItem] | bytes | None, *arguments: str, cwd: Path = ROOT, **environ: str) -> Ran:
     """Run it with the items on stdin."""
     content = items if isinstance(items, bytes) else json.dumps(document(items or [], [], Policy())).encode()
     given_items = ["--items", "-"] if items is not None else []
-    done = subprocess.run(
-        [sys.executable, "-c", COMMAND, "--no-config", *given_items, *arguments],
-        input=content,
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
-        capture_output=True,
-        timeout=60,
-        check=False,
+    return run(
+        "mirror", "sync-config", "--no-config", *given_items, *arguments, stdin=content, seconds=60, cwd=cwd, **environ
     )
-    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def test_each_tool_writes_its_file_whole(tmp_path: Path) -> None:

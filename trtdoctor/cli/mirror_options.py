@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from trtdoctor.cli.configured import config_options, policy_option
 from trtdoctor.config import KEYS, POLICY, Config
-from trtdoctor.record import record
 
 if TYPE_CHECKING:
     from trtdoctor.config.mirrors import Mirror
-    from trtdoctor.matrix import Matrix
-    from trtdoctor.mirror.state import State
-    from trtdoctor.mirror_facts import MirrorSource
     from trtdoctor.snapshot import Snapshot
 
 SECONDS = 120
@@ -96,26 +90,3 @@ def fleet_of(snapshot_files: Sequence[str], declared_files: Sequence[str]) -> tu
             raise click.ClickException(f"{name}: {error}") from None
 
     return (*map(read_snapshot, snapshot_files), *map(declared, declared_files))
-
-
-@record
-class Looked:
-    """What was found at the mirrors."""
-
-    sources: tuple[MirrorSource, ...]
-    before: State | None
-    now: datetime
-
-
-def look(mirrors: Sequence[Mirror], matrix: Matrix, state_file: str | None, seconds: float) -> Looked:
-    """Look at the mirrors, with what a state file remembers. Raises click.ClickException for a file that is none."""
-    from trtdoctor.mirror.state import StateError, default_path, read
-    from trtdoctor.mirror.take import take
-
-    now = datetime.now(timezone.utc)
-    try:
-        before = read(state_file or default_path(os.environ))
-    except StateError as error:
-        raise click.ClickException(str(error)) from None
-    found = take(mirrors, matrix, state=before, now=now, environ=os.environ, seconds=seconds)
-    return Looked(found, before, now)

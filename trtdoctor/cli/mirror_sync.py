@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timezone
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from trtdoctor.cli.configured import as_given, configured, matrix_of
 from trtdoctor.cli.inputs import read_input, write_output
-from trtdoctor.cli.mirror_options import fleet_of, look, mirror_options, mirrors_of, policy_keys
+from trtdoctor.cli.mirror_looking import as_asked, looked, looking_options, machines_of, path_of, refuse, remembered
+from trtdoctor.cli.mirror_options import mirror_options, mirrors_of, policy_keys
 from trtdoctor.mirror.emit import APPLIED, TOOLS, EmitOptions
 from trtdoctor.text import clean, harmless
 
 if TYPE_CHECKING:
     from trtdoctor.config import Config
+    from trtdoctor.config.mirrors import Mirror
     from trtdoctor.matrix import Matrix
     from trtdoctor.mirror.wants import SyncItem
     from trtdoctor.mirror_facts import MirrorSource
-    from trtdoctor.snapshot import Snapshot
 
 _KEYS = ("overlay", "matrix")
 _NOTHING = "nothing to sync"
@@ -49,6 +52,7 @@ Examples:
     "--hours", type=click.FloatRange(0.001, 240), default=_HOURS, show_default=True, help="With --apply: at most."
 )
 @mirror_options
+@looking_options
 def command(
     tool: str | None,
     format_: str,
@@ -61,42 +65,30 @@ def command(
     dry_run: bool,
     hours: float,
     sources: tuple[str, ...],
-    snapshot_files: tuple[str, ...],
-    declared_files: tuple[str, ...],
     policy: dict[str, tuple[str, ...]],
-    state_file: str | None,
-    seconds: int,
     matrix_directory: str | None,
     overlays: tuple[str, ...],
     config_file: str | None,
     no_config: bool,
+    **how: Any,
 ) -> int:
     """Write what a sync tool takes, for exactly what is missing, allowed by the policy and of use to the fleet.
 
     A SOURCE is the id of a [[mirror]] of the configuration, or KIND:[UPSTREAM=]MIRROR; none means all that are enabled
-    there. Machines of the fleet are given by --snapshot and --declared; without any, the policy alone decides.
+    there. Machines of the fleet are given by --snapshot, --declared or --set; without any, the policy alone decides.
     NVIDIA's licence governs the redistribution of its files.
     """
-    _refuse(
-        tool,
-        format_,
-        output,
-        items_file,
-        tag_template,
-        is_applied,
-        dry_run,
-        (*sources, *snapshot_files, *declared_files),
-    )
+    _refuse(tool, format_, output, tag_template, is_applied, dry_run)
     given = {**as_given(overlay=overlays), **policy}
     config = configured(config_file, no_config, given, (*_KEYS, *policy_keys()))
     matrix = matrix_of(config, matrix_directory)
     if items_file is not None:
-        items = _read(items_file)
+        _refuse_looking(sources, how)
+        items, mirrors = _read(items_file), config.mirrors
     else:
-        fleet = fleet_of(snapshot_files, declared_files)
-        items = _wanted(config, matrix, sources, fleet, state_file, seconds)
+        items, mirrors = _wanted(config, matrix, sources, **how)
     items, refused = _sound(items, tool)
-    options = _options(config, matrix, items, tag_template, registry_id, into)
+    options = _options(config, matrix, mirrors, items, tag_template, registry_id, into)
     if format_ == "json":
         _write_json(items, refused, options, output)
     elif not items:
@@ -112,11 +104,9 @@ def _refuse(
     tool: str | None,
     format_: str,
     output: str,
-    items_file: str | None,
     tag_template: str | None,
     is_applied: bool,
     dry_run: bool,
-    looked_at: Sequence[str],
 ) -> None:
     """Options that do not go together; each is one line."""
     if tool is None and format_ != "json":
@@ -129,8 +119,6 @@ def _refuse(
         raise click.UsageError("--apply writes no file: not both it and -o or --format json")
     if dry_run and not is_applied:
         raise click.UsageError("--dry-run goes with --apply; without it nothing is run")
-    if items_file is not None and looked_at:
-        raise click.UsageError("--items says what is to be synced: not both it and a SOURCE, --snapshot or --declared")
     if tag_template is not None:
         if tool is not None and TOOLS[tool] != "oci":
             raise click.UsageError(f"--tag-template names images, and {tool} copies none")
@@ -146,6 +134,13 @@ def _refuse(
 # -- the items ---------------------------------------------------------------------------------------------------------
 
 
+def _refuse_looking(sources: Sequence[str], how: Mapping[str, Any]) -> None:
+    """With ``--items`` nothing is looked at; ``--state`` and ``--seconds`` mean nothing then and do no harm."""
+    names = ("snapshot_files", "declared_files", "settings", "offline", "deep")
+    if sources or any(how[name] for name in names):
+        raise click.UsageError("--items says what is to be synced: not both it and a SOURCE or a machine of the fleet")
+
+
 def _read(name: str) -> tuple[SyncItem, ...]:
     from trtdoctor.mirror.sync_list import SyncListError, read
 
@@ -159,17 +154,39 @@ def _wanted(
     config: Config,
     matrix: Matrix,
     sources: Sequence[str],
-    fleet: Sequence[Snapshot],
+    *,
+    snapshot_files: Sequence[str],
+    declared_files: Sequence[str],
+    settings: Sequence[str],
     state_file: str | None,
+    no_state: bool,
+    offline: bool,
+    deep: bool,
+    ca_file: str | None,
+    insecure: bool,
     seconds: int,
-) -> tuple[SyncItem, ...]:
-    """Looks at the mirrors now."""
-    from trtdoctor.mirror.wanted import wanted
+    as_of: date | None,
+) -> tuple[tuple[SyncItem, ...], tuple[Mirror, ...]]:
+    """What is wanted of the mirrors as they are now, or as a state file has them; and the mirrors as they are asked.
 
-    mirrors = mirrors_of(config, sources)
-    looked = look(mirrors, matrix, state_file, seconds)
-    _tell_what_is_not_known(looked.sources)
-    return wanted(looked.sources, matrix, config.policy, fleet, looked.now)
+    What is left out although it is newer is counted on stderr, and so is who gave no answer.
+    """
+    from trtdoctor.mirror.wanted import context_of, worked_out
+
+    refuse(no_state, offline, state_file, deep, ca_file, insecure)
+    machines = machines_of(snapshot_files, declared_files, settings)
+    now = datetime.now(timezone.utc)
+    if offline:
+        mirrors: tuple[Mirror, ...] = mirrors_of(config, sources) if sources else config.mirrors
+        found = remembered(config, sources, state_file)
+    else:
+        mirrors = tuple(as_asked(one, deep, ca_file, insecure) for one in mirrors_of(config, sources))
+        found = looked(config, matrix, mirrors, machines, None if no_state else path_of(state_file), now, seconds)
+    _tell_what_is_not_known(found)
+    items, left = worked_out(context_of(found, matrix, config.policy, machines, as_of or now.date()))
+    for source, count in sorted(Counter(one.source for one in left).items()):
+        _complain(f"{source}: {count} newer left out, by the policy or the fleet (mirror check -v says why)")
+    return items, mirrors
 
 
 def _tell_what_is_not_known(sources: Sequence[MirrorSource]) -> None:
@@ -190,7 +207,13 @@ def _sound(items: Sequence[SyncItem], tool: str | None) -> tuple[tuple[SyncItem,
 
 
 def _options(
-    config: Config, matrix: Matrix, items: Sequence[SyncItem], tag_template: str | None, registry_id: int, into: str
+    config: Config,
+    matrix: Matrix,
+    mirrors: tuple[Mirror, ...],
+    items: Sequence[SyncItem],
+    tag_template: str | None,
+    registry_id: int,
+    into: str,
 ) -> EmitOptions:
     from trtdoctor.matrix.mirrors import upstreams
     from trtdoctor.mirror.stubs import may_be_stub
@@ -204,7 +227,7 @@ def _options(
     return EmitOptions(
         policy=config.policy,
         tag_template=tag_template,
-        mirrors=config.mirrors,
+        mirrors=mirrors,
         registry_id=registry_id,
         into=into,
         stubs=tuple(
@@ -253,8 +276,6 @@ def _say_nothing(tool: str, plain: bool) -> None:
 
 
 def _apply(tool: str, items: Sequence[SyncItem], options: EmitOptions, dry_run: bool, hours: float) -> int:
-    from collections import Counter
-
     from trtdoctor.cli.matrix_options import say_lines
     from trtdoctor.mirror.apply import FAILED, apply
     from trtdoctor.mirror.emit.head import LICENCE
