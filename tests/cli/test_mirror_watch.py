@@ -190,6 +190,34 @@ def test_what_a_webhook_does_not_take_is_sent_next_time(here: Path, place: Place
         assert "pl4nted" not in text
 
 
+def test_what_check_notices_is_told_to_who_watches(here: Path, place: Place) -> None:
+    watch(here, "--once", "--state", "s.json")
+    place.job("failed")
+    command = [sys.executable, "-m", "trtdoctor", "mirror", "check", "--state", "s.json", "--fail-on", "never"]
+    done = subprocess.run(command, cwd=here, env=environ(here), capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    told = watch(here, "--once", "--state", "s.json")
+    (line,) = told.out.splitlines()
+    assert " warning site: sync-failed: pypi: failed (last success " in line
+    assert watch(here, "--once", "--state", "s.json") == Ran(0, "", "")
+
+
+def test_late_by_the_policy_begins_and_ends(here: Path, place: Place) -> None:
+    arguments = ("--once", "--state", "s.json", "-o", "prometheus:m.prom")
+    place.jobs[0]["last_update_ts"] = AT - 20 * 86400
+    first = watch(here, *arguments, "--policy", "max-lag-days=30")
+    assert first.out == "base line: site (1 present); from now on changes are told\n"
+    late = watch(here, *arguments, "--policy", "max-lag-days=10")
+    assert late.code == 1
+    assert " error site: late: 20 days behind by tunasync, 10 are allowed\n" in late.out
+    assert 'trtdoctor_mirror_late{source="site"} 1\n' in (here / "m.prom").read_text()
+    place.job("success")
+    done = watch(here, *arguments, "--policy", "max-lag-days=10")
+    assert done.code == 0
+    assert " info site: in-time: " in done.out
+    assert 'trtdoctor_mirror_late{source="site"} 0\n' in (here / "m.prom").read_text()
+
+
 def test_a_state_that_is_none_is_refused_and_left_alone(here: Path, place: Place) -> None:
     (here / "s.json").write_text("no state of mine")
     assert "s.json: it is no JSON; delete it to begin anew" in complains(watch(here, "--once", "--state", "s.json"))
