@@ -40,9 +40,9 @@ SYNCS = {
 """What status pages say of jobs: word to meaning."""
 
 
-def _hidden() -> str | None:
-    """A field that ``--redact`` empties: it can name a site's own hosts."""
-    found: str | None = field(default=None, metadata={"private": "secret"})
+def _private(kind: str) -> str | None:
+    """A field that ``--redact`` changes: an ``address`` or host can be a site's own, a ``message`` may name one."""
+    found: str | None = field(default=None, metadata={"private": kind})
     return found
 
 
@@ -91,9 +91,9 @@ class MirrorItem:
     state: str = "unknown"
     """One of ``STATES``."""
     evidence: str | None = None
-    """What the state rests on: ``digest``, ``platforms`` (the digests of an image's platforms), ``manifest``, ``layers``,
-    ``catalogue``, ``sha256``, ``files``, ``listed``, ``status page``."""
-    detail: str | None = None
+    """What the state rests on: ``digest``, ``platforms`` (the digests of an image's platforms), ``manifest``,
+    ``layers``, ``catalogue``, ``sha256``, ``files``, ``listed``, ``status page``."""
+    detail: str | None = _private("message")
     """Why it is unknown, what differs, in words."""
     as_of: str | None = None
     """When what it rests on was seen, where that was an earlier time than the source's ``checked``."""
@@ -127,18 +127,18 @@ class MirrorSide:
     role: str = "mirror"
     """``upstream``, ``mirror``, ``wheels`` (the index behind stubs), ``upstream-wheels`` (NVIDIA's own, where stubs are
     told to use another), ``status``, ``news``."""
-    address: str | None = _hidden()
+    address: str | None = _private("address")
     state: str = "ok"
     """``ok``; ``unreachable`` (no connection, a time limit, a server error), ``denied`` (wants credentials),
     ``absent`` (it answers, and has no such repository or project at all), ``other-kind`` (what answers is no such
     service), ``hostile`` (it broke a limit), ``inconsistent`` (an apt repository whose lists of packages are not those
-    that its Release names: caught in the middle of a sync, apt refuses it), ``unasked`` (only a state file was read)."""
-    detail: str | None = None
+    that its Release names: caught in the middle of a sync, apt refuses it), ``unasked`` (only a state was read)."""
+    detail: str | None = _private("message")
     product: str | None = None
     """What kind of mirror it is, as far as that shows: ``registry``, ``pull-through``, ``harbor``, ``nexus``,
     ``bandersnatch``, ``devpi``, ``json-index``, ``html-index``, ``flat-apt``, ``apt``, ``tunasync``, ``mirrorz``,
     ``yuki``, ``reverse-proxy``, ``redirect``."""
-    served_by: str | None = None
+    served_by: str | None = _private("address")
     """Another host that its answers came from, by redirection."""
     synced: str | None = None
     """When it last got something from upstream, by its own word."""
@@ -156,7 +156,7 @@ class MirrorNews:
 
     title: str = ""
     published: str | None = None
-    link: str | None = None
+    link: str | None = _private("address")
 
 
 @record
@@ -166,9 +166,9 @@ class MirrorSource:
     id: str = ""
     kind: str = ""
     """One of ``KINDS``."""
-    upstream: str | None = _hidden()
+    upstream: str | None = _private("address")
     """Its address."""
-    mirror: str | None = _hidden()
+    mirror: str | None = _private("address")
     checked: str | None = None
     """When it was looked at."""
     sides: tuple[MirrorSide, ...] = ()

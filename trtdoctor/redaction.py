@@ -21,6 +21,8 @@ _PATHS = re.compile(r".*(?:PATH|HOME|ROOT|PREFIX|DIRECTORY|VIRTUAL_ENV|LD_PRELOA
 """Variables whose values are paths, also when there is no slash in them."""
 _DEVICE_LISTS = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_MIG_CONFIG_DEVICES")
 """Variables whose values may hold UUIDs of devices."""
+_VENDOR = ("nvcr.io", ".nvidia.com", ".nvidia.cn")
+"""Hosts, or ends of their names, that say nothing of whoever asks them."""
 _OPEN_DEVICES = frozenset(("", "all", "none", "void", "NoDevFiles"))
 
 
@@ -39,8 +41,8 @@ def _hide_devices(value: str) -> str:
 def redact(snapshot: Snapshot) -> Snapshot:
     """A copy without UUIDs, PCI ids, free messages, and private paths.
 
-    A private directory becomes ``<dir1>``, ``<dir2>``, …: the same directory always the same word, so that verdicts
-    that compare directories stay what they were.
+    A private directory becomes ``<dir1>``, ``<dir2>``, …, a host of a mirror ``<host1>``: the same one always the same
+    word, so that verdicts that compare directories stay what they were.
     """
     result: Snapshot = _Walk().value(snapshot)
     return replace(result, redacted=True)
@@ -51,6 +53,7 @@ class _Walk:
 
     def __init__(self) -> None:
         self.known: dict[str, str] = {}
+        self.hosts: dict[str, str] = {}
 
     def value(self, value: Any) -> Any:
         if isinstance(value, tuple):
@@ -67,9 +70,21 @@ class _Walk:
                 changed[spec.name] = self.setting(value.name, current)
             elif private == "log":
                 changed[spec.name] = self.parts(_LOG_SEPARATORS, current)
+            elif private == "address":
+                changed[spec.name] = self.address(current)
             else:
                 changed[spec.name] = _hide_one(current, self.known) if private == "path" else None
         return replace(value, **changed)
+
+    def address(self, value: str) -> str:
+        """An address, or a host alone, as ``<host1>``: the same host always the same word. NVIDIA's own stay."""
+        scheme, mark, rest = value.partition("://")
+        host = (rest if mark else value).partition("/")[0]
+        name = host.partition(":")[0].lower()
+        if name == _VENDOR[0] or name.endswith(_VENDOR[1:]):
+            return value
+        word = self.hosts.setdefault(host, f"<host{len(self.hosts) + 1}>")
+        return f"{scheme}://{word}" if mark else word
 
     def setting(self, name: str, value: str) -> str:
         if name in _DEVICE_LISTS:

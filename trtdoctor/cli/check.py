@@ -135,9 +135,13 @@ def command(
         from trtdoctor.cli.canary_in_check import with_canary
 
         snapshot = with_canary(snapshot, matrix, mode, as_of=as_of or date.today(), goal=words, waivers=config.waivers)
+    day = as_of or date.today()
+    if live and root == "/" and config.mirrors:
+        from trtdoctor.cli.mirror_state import with_mirrors
+
+        snapshot = with_mirrors(snapshot, config.mirrors, day)
     if redact:
         snapshot = hidden(snapshot)
-    day = as_of or date.today()
     threshold = config.one("fail-on") or "error"
 
     def judged(facts: Snapshot) -> Report:

@@ -17,7 +17,7 @@ _VERDICTS = {Verdict.READY: "ok", Verdict.AT_RISK: "warning", Verdict.BROKEN: "e
 _TOOLS = {"oci": "skopeo, regsync or harbor", "pypi": "pip-download or bandersnatch", "apt": "aptly"}
 _NAME, _HERE, _ABOVE, _SINCE = 34, 10, 9, 10
 _COLUMNS = (_NAME, _HERE, _ABOVE, _SINCE)
-_MOST_ROWS, _MOST_ITEMS, _MOST_LEFT = 12, 10, 6
+_MOST_ROWS, _MOST_ITEMS, _MOST_LEFT, _FEW = 12, 10, 6, 3
 _USUAL = ("same", "present", "missing", "extra")
 """States that stacks, or the counts, tell well enough."""
 _HELD = {"yes": "whole", "no": "in part", "unknown": "unknown"}
@@ -51,7 +51,8 @@ def _head(report: MirrorReport, paint: Paint) -> Iterator[str]:
     yield from (f"  {line}" for line in text[1:])
     machines = {0: "any machine", 1: "1 machine"}.get(report.machines, f"{report.machines} machines")
     yield from labelled("judged", f"for {machines}: {said(report.counts)}", paint)
-    yield from labelled("asked", f"{len(report.sources)} sources, {report.requests} requests", paint)
+    number = len(report.sources)
+    yield from labelled("asked", f"{number} source{'s' if number != 1 else ''}, {report.requests} requests", paint)
 
 
 def _wrapped(text: str, width: int) -> list[str]:
@@ -121,13 +122,18 @@ def _stacks(report: MirrorReport, source: SourceSaid, paint: Paint, verbose: boo
     every = {**above, **here}
     if not every:
         return
-    down = any(side.role == "mirror" and side.state not in ("ok", "absent") for side in source.sides)
-    shown = list(every) if verbose else list(_that_matter(here, every))[:_MOST_ROWS]
+    down = _is_down(source)
+    shown = list(every) if verbose else list(_that_matter(here, every))[: _FEW if down else _MOST_ROWS]
     yield paint("dim", f"  {_row(('newest first', 'mirror', 'upstream', 'since'))}")
     for name in shown:
         yield from _stack(here.get(name), above.get(name), down, paint)
     if len(shown) < len(every):
         yield f"  and {len(every) - len(shown)} more (-v shows them)"
+
+
+def _is_down(source: SourceSaid) -> bool:
+    """Whether nothing is known of the mirror: then every item says so, and once is enough."""
+    return any(side.role == "mirror" and side.state not in ("ok", "absent") for side in source.sides)
 
 
 def _that_matter(here: dict[str, HeldSaid], every: dict[str, HeldSaid]) -> Iterator[str]:
@@ -183,7 +189,8 @@ def _cut(text: str, width: int) -> str:
 
 def _entries(source: SourceSaid, paint: Paint, verbose: bool) -> Iterator[str]:
     """What no stack tells: what differs, is listed and not held, or not known; all of them with ``-v``."""
-    chosen = [entry for entry in source.entries if verbose or entry.state not in _USUAL]
+    usual = (*_USUAL, "unknown") if _is_down(source) else _USUAL
+    chosen = [entry for entry in source.entries if verbose or entry.state not in usual]
     shown = chosen if verbose else chosen[:_MOST_ROWS]
     if not shown:
         return

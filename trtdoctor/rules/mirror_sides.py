@@ -137,8 +137,7 @@ def side_unreachable(context: Context) -> Iterable[Problem]:
             who = _ROLES[side.role]
             means = _MEANS[side.state]
             said = f"{view.name}: {who} {means}"
-            reason = side.detail or side.state
-            context.unknown("mirror", f"what {who} of {view.name} has", reason, "look again when it answers")
+            context.unknown("mirror", f"what {who} has", said, "look again when it answers")
             yield Problem(
                 Severity.INFO if side.role == "upstream" else Severity.WARNING,
                 said,
