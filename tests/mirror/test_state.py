@@ -168,9 +168,10 @@ from trtdoctor.mirror.state import State, update
 from dataclasses import replace
 items = FULL.sources[0].items * 400
 big = replace(FULL.sources[0], items=items)
-print("ready", flush=True)
 for number in range(100000):
     update(sys.argv[1], lambda state: replace(FULL, sources=(big,), first_seen={"m": {str(number): FULL.taken}}))
+    if number == 0:
+        print("ready", flush=True)
 """
 
 
