@@ -98,7 +98,7 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="no plain file"):
         read("/dev/zero")
     (tmp_path / "file").write_text("x")
-    with pytest.raises(StateError, match="File exists|Not a directory"):
+    with pytest.raises(StateError, match=r"File exists|Not a directory"):
         write(tmp_path / "file" / "s.json", FULL)
 
 
