@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trtdoctor import __version__
-from trtdoctor.diagnosis import diagnose, errors
-from trtdoctor.findings import MatrixInfo, Severity
+from trtdoctor.diagnosis import errors
+from trtdoctor.findings import MatrixInfo
 from trtdoctor.matrix import api_changes, artefacts
 from trtdoctor.plan.builds import Build
 from trtdoctor.plan.commands import apt_pins, commands, pins
-from trtdoctor.plan.fit import driver_floor
+from trtdoctor.plan.driver import driver_floor
 from trtdoctor.plan.impossible import explain
 from trtdoctor.plan.model import Artefact, Plan, PlanReport, Refused, Upgrade
 from trtdoctor.plan.pins import EXTRA_INDEX
@@ -91,9 +91,7 @@ def _artefacts(question: Question, candidate: Candidate, build: Build | None) ->
 def _warnings(candidate: Candidate) -> Iterator[str]:
     """What ``check`` says of the result: warnings, and errors of the machine that no installation takes away."""
     yield from (f"{text} (stays)" for text in candidate.remaining)
-    for finding in diagnose(candidate.context):
-        if finding.severity is Severity.WARNING:
-            yield f"{finding.code} {finding.title}"
+    yield from (f"{finding.code} {finding.title}" for finding in candidate.warned)
 
 
 def _refused(question: Question, found: Found) -> Iterator[Refused]:

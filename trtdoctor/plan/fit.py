@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from trtdoctor.matrix import apt, bases, cuda, cudnn, drivers, serving, tensorrt
+from trtdoctor.matrix import apt, bases, serving, tensorrt
 from trtdoctor.matrix.judgement import Judgement
 from trtdoctor.plan.age import too_young
 from trtdoctor.plan.builds import Build
+from trtdoctor.plan.driver import Need, needed
+from trtdoctor.plan.keeping import fact
 from trtdoctor.plan.model import (
     FARTHER,
     KINDS,
@@ -21,6 +23,7 @@ from trtdoctor.plan.model import (
     OTHER_RELEASE,
     OTHER_WAY,
     UNSURE,
+    Refusal,
 )
 from trtdoctor.plan.question import Question
 from trtdoctor.policy import outside_lts
@@ -38,22 +41,12 @@ _THERE = " itself"
 
 
 @record
-class Refusal:
-    """One fact that forbids a build."""
-
-    fact: str
-    """What it is: ``compute capability 6.1``, ``driver 470.256.02, which is to stay``."""
-    text: str
-    """Why that forbids it."""
-
-
-@record
 class Weighed:
     """A build with what it takes."""
 
     build: Build
     refusals: tuple[Refusal, ...]
-    driver: Version | None
+    driver: Need | None
     """The driver that it needs and that is not there; None where there is nothing to do."""
     python: str | None
     """The Python that it needs instead of the one that is there, ``3.12``."""
@@ -80,7 +73,7 @@ def weigh(question: Question, build: Build) -> Weighed:
     unsure += _unseen(question, build)
     refusals += _known_bad(question, build)
     python = _python(question, build, refusals)
-    driver = _driver(question, build, refusals)
+    driver = needed(question, build, refusals)
     more = UNSURE if unsure else 0
     return Weighed(build, tuple(refusals), driver, python, tuple(unsure), penalty_of(question, build) + more)
 
@@ -113,17 +106,21 @@ def _demanded(question: Question, build: Build) -> Iterator[Refusal]:
         yield Refusal(f"{build.label}{_THERE}", "it is what is there")
     if build.way == "pip" and question.context.wants("cpp"):
         yield Refusal("C++, which is wanted", "wheels bring neither headers nor libraries to link with")
-    if "tensorrt" in question.keep and question.present is not None:
-        yield Refusal(f"TensorRT {question.present}, which is to stay", f"{build.label} is another one")
+    if "tensorrt" in question.keep and question.present is not None and not _same(question, question.present, build):
+        yield Refusal(fact(question, "tensorrt"), f"{build.label} is another one")
     if "container" in question.keep and build.way == "container":
-        yield Refusal("the container, which is to stay", f"{build.name} is another one")
+        yield Refusal(fact(question, "container"), f"{build.name} is another one")
     if "os" in question.keep and build.way == "jetpack":
-        yield Refusal("the system, which is to stay", f"JetPack {build.name} is another one")
+        yield Refusal(fact(question, "os"), f"JetPack {build.name} is another one")
     if build.flavour and "cuda" in question.keep:
         present = {item.version.major for item in question.stack.of("cuda") if item.version}
         if present and int(build.flavour[2:]) not in present:
-            shown = " and ".join(map(str, sorted(present)))
-            yield Refusal(f"CUDA {shown}, which is to stay", f"{build.label} needs CUDA {build.flavour[2:]}")
+            yield Refusal(fact(question, "cuda"), f"{build.label} needs CUDA {build.flavour[2:]}")
+
+
+def _same(question: Question, present: Version, build: Build) -> bool:
+    """Whether a build may be the release that is there, by the same way."""
+    return present.may_be(Version.parse(build.release)) and question.way in (None, build.way)
 
 
 def _is_there(item: Installation, build: Build) -> bool:
@@ -242,90 +239,31 @@ def _by_wheel(question: Question, build: Build, platform: str) -> Iterator[Refus
 
 def _python(question: Question, build: Build, refusals: list[Refusal]) -> str | None:
     """The Python that a build needs in place of the one that is there: the nearest, newer ones first."""
-    wanted = question.python_tag
-    if build.way != "pip" or wanted is None:
+    have = question.python
+    unmet = question.unmet("python", have) if have is not None else None
+    if build.way != "pip" or question.python_tag is None or have is None:
         return None
     table = build.row.get("builds", build.flavour, "wheels").value
     places = question.platforms if len(question.platforms) == 1 else ()
     tags = [tag for place in places for tag in tags_for(table, place)] or list(table)
     offered = {python for tag in tags for python in listed(table[tag])}
-    if not offered or wanted in offered:
+    if unmet is None and (not offered or question.python_tag in offered):
         return None
-    have = question.python
-    if have is None or "python" in question.keep or question.specifiers("python"):
-        shown = f"Python {have.short(2)}" if have else wanted
-        refusals.append(Refusal(f"{shown}, which is to stay", f"there is no wheel of {build.label} for it"))
+    if "python" in question.keep:
+        text = f"there is no wheel of {build.label} for it" if unmet is None else f"{unmet} is required"
+        refusals.append(Refusal(fact(question, "python"), text))
         return None
     minors = sorted(
         (int(item[3:]) for item in offered if item[2:3] == "3" and item[3:].isdecimal()),
         key=lambda minor: (abs(minor - (have.minor or 0)), -minor),
     )
-    if not minors:
-        refusals.append(Refusal(f"Python {have.short(2)}", f"there is no wheel of {build.label} for any Python 3"))
+    fitting = [minor for minor in minors if question.unmet("python", Version.parse(f"3.{minor}")) is None]
+    if not fitting:
+        wanted = next((demand.text for demand in question.demands if demand.subject == "python"), None)
+        said = f"{wanted}, which is required" if wanted and minors else f"Python {have.short(2)}"
+        refusals.append(Refusal(said, f"there is no wheel of {build.label} for any such Python"))
         return None
-    return f"3.{minors[0]}"
-
-
-# -- the driver --------------------------------------------------------------------------------------------------------
-
-
-def driver_floor(question: Question, build: Build) -> Version | None:
-    """The oldest driver that serves a build on these GPUs, as far as that is known."""
-    key = ("plan: driver floor", build.product, build.release, build.flavour, build.way, build.name, question.system)
-    own = question.matrix.remember(key, lambda: _own_floor(question, build))
-    floors = [own] if own is not None else []
-    for capability in question.capabilities:
-        first = drivers.first_branch_for(question.matrix, capability)
-        if first is not None:
-            floors.append(Version.parse(str(first.value)))
-    return max(floors, key=Version.sort_key, default=None)
-
-
-def _own_floor(question: Question, build: Build) -> Version | None:
-    """Of the release, of its CUDA major, and of the image."""
-    facts = []
-    if build.flavour and int(build.flavour[2:]) >= 11:
-        facts.append(cuda.major_floor(question.matrix, Version.parse(build.flavour[2:]), question.system))
-    elif build.flavour:
-        built = tensorrt.built_with(build.row, build.flavour)
-        version = Version.maybe(built.value) if built else None
-        facts.append(cuda.major_floor(question.matrix, version, question.system) if version else None)
-    facts.append(tensorrt.driver_floor(build.row, build.flavour, question.system))
-    if build.way == "container" and build.place is not None:
-        facts.append(build.place.get("driver", "needed", "minimum_branch"))
-    need = tensorrt.cudnn(build.row)
-    version = Version.maybe(need.version)
-    if build.way == "pip" and need.need == "required" and version is not None:
-        facts.append(cudnn.driver_floor(question.matrix, version, build.flavour, question.system))
-    bounds = [Version.maybe(fact.value) for fact in facts if fact is not None and isinstance(fact.value, str)]
-    return max((bound for bound in bounds if bound is not None), key=Version.sort_key, default=None)
-
-
-def _driver(question: Question, build: Build, refusals: list[Refusal]) -> Version | None:
-    """The driver that is needed and not there. None on a Jetson, whose driver is part of JetPack."""
-    if question.stack.jetson or build.way == "jetpack":
-        return None
-    floor = driver_floor(question, build)
-    have = question.stack.driver
-    if floor is None or (have is not None and have.at_least(floor) is not Answer.NO):
-        return None
-    if have is None and question.snapshot.driver.installed is not False:
-        return None  # nobody knows which driver there is: the plan names its floor
-    for capability in question.capabilities:
-        last = drivers.last_branch_for(question.matrix, capability)
-        if last is not None and last.value != drivers.NONE and floor.major > int(str(last.value)):
-            refusals.append(
-                Refusal(
-                    f"compute capability {capability}",
-                    f"{build.label} needs driver {floor}, and R{last.value} is the last for it",
-                )
-            )
-            return None
-    if "driver" in question.keep:
-        shown = f"driver {have}, which is to stay" if have else "no driver, which is to stay so"
-        refusals.append(Refusal(shown, f"{build.label} needs driver {floor} or newer"))
-        return None
-    return floor
+    return f"3.{fitting[0]}"
 
 
 # -- known issues ------------------------------------------------------------------------------------------------------

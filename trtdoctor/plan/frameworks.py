@@ -1,29 +1,39 @@
-"""Other releases of a framework that go with a TensorRT: onnxruntime, torch, Torch-TensorRT, TensorRT-LLM."""
+"""Releases of frameworks that go with a TensorRT: onnxruntime, torch, Torch-TensorRT, TensorRT-LLM."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from trtdoctor.matrix import Row, cuda, frameworks
+from trtdoctor.plan.agreement import cudnn_majors, requirements
 from trtdoctor.plan.environment import Environment, copied, packages
-from trtdoctor.plan.model import Change
+from trtdoctor.plan.model import Change, Refusal
 from trtdoctor.plan.question import Question
-from trtdoctor.rules.base import Context, Problem
+from trtdoctor.rules.base import Context
 from trtdoctor.rules.frameworks_found import ONNXRUNTIME, find, linked_major
 from trtdoctor.rules.wheels import listed, python_tag
 from trtdoctor.versions import Answer, Version, within
 
 NAMES = ("torch-tensorrt", "tensorrt-llm", "onnxruntime-gpu", "torch", "tensorflow")
 """The frameworks that a plan may move, those that pin others first."""
+_BRING = ("torch-tensorrt", "tensorrt-llm")
+"""Those that bring a TensorRT of their own by pip."""
+_ELSEWHERE = ("apt", "rpm", "tar", "zip", "conda", "jetpack")
+"""Ways in which a TensorRT comes that such a framework does not use."""
+_IN_IMAGES = {"pytorch": ("torch", "torch-tensorrt")}
+"""What NVIDIA's images have, at versions of their own that the matrix does not know."""
 _MOST = 8
 """So many releases of one framework are tried."""
 
 
+# -- what is there -----------------------------------------------------------------------------------------------------
+
+
 def alternatives(
-    question: Question, context: Context, environment: Environment, problem: Problem
+    question: Question, context: Context, environment: Environment, components: tuple[str, ...], why: str
 ) -> Iterator[tuple[Environment, list[Change]]]:
-    """The environment with another release of a framework that the error speaks of, newest first."""
-    spoken = set(problem.components or ())
+    """The environment with another release of a framework that an error speaks of, the likeliest and newest first."""
+    spoken = set(components)
     there = environment.get("packages", {})
     for name in NAMES:
         if name not in there or name in question.keep or not _spoken_of(name, spoken):
@@ -33,25 +43,51 @@ def alternatives(
             if version == there[name]:
                 continue
             trial = copied(environment)
-            yield trial, set_release(question, trial, name, version, row, problem.title)
-
-
-def _likeliest(context: Context, found: list[Row]) -> list[Row]:
-    """Those that are built for the CUDA that is there come first."""
-    majors = {item.version.major for item in context.stack.of("cuda") if item.version}
-    majors |= {int(item.flavour[2:]) for item in context.stack.tensorrts if item.flavour}
-    return sorted(found, key=lambda row: (row.text("flavour") or "") not in {f"cu{major}" for major in majors})
+            changes = set_release(question, context, trial, name, row, why)
+            if changes:
+                yield trial, changes
 
 
 def _spoken_of(name: str, components: set[str]) -> bool:
     return name in components or name.removesuffix("-gpu") in components or f"package:{name}" in components
 
 
+def _likeliest(context: Context, found: list[Row]) -> list[Row]:
+    """Those that are built for the CUDA and with the cuDNN that are there come first."""
+    flavours = {f"cu{major}" for major in _majors(context)}
+    cudnns = {item.version.major for item in context.stack.of("cudnn") if item.version}
+    for item in context.stack.tensorrts:
+        cudnns |= cudnn_majors(context.matrix, item.version) if item.version else set()
+
+    def unlike(row: Row) -> tuple[bool, bool]:
+        cudnn = Version.maybe(row.text("built_with", "cudnn"))
+        return row.text("flavour") not in flavours, bool(cudnns) and cudnn is not None and cudnn.major not in cudnns
+
+    return sorted(found, key=unlike)
+
+
+def _majors(context: Context) -> set[int]:
+    majors = {item.version.major for item in context.stack.of("cuda") if item.version}
+    return majors | {int(item.flavour[2:]) for item in context.stack.tensorrts if item.flavour}
+
+
+def linked_libraries(context: Context, component: str) -> Iterator[tuple[str, str]]:
+    """The version (its major) and the CUDA flavour of a library that onnxruntime links."""
+    found = find(context, ONNXRUNTIME)
+    linked = linked_major(found.rows, component) if found is not None else None
+    flavours = {row.text("flavour") for row in found.rows} if found is not None else set()
+    flavour = flavours.pop() if len(flavours) == 1 else None
+    if linked is not None and flavour is not None and flavour.startswith("cu"):
+        yield str(linked[0]), flavour
+
+
+# -- what could be there -----------------------------------------------------------------------------------------------
+
+
 def rows(question: Question, context: Context, name: str) -> list[Row]:
     """The releases of a framework that can be installed here, newest first."""
     found = []
-    tag = python_tag(context)
-    platform = context.stack.platform
+    tag, platform = python_tag(context), context.stack.platform
     for row in frameworks.rows(question.matrix, name):
         if row.get("on_index").value is False:
             continue
@@ -83,8 +119,7 @@ def build_of(question: Question, context: Context, row: Row, name: str) -> str:
     others = row.get("other_builds").value
     if name != "torch" or not isinstance(others, dict):
         return row.key
-    majors = {item.version.major for item in context.stack.of("cuda") if item.version}
-    majors |= {int(item.flavour[2:]) for item in context.stack.tensorrts if item.flavour}
+    majors = _majors(context)
     flavour = row.text("flavour")
     if len(majors) != 1 or flavour == f"cu{max(majors)}":
         return row.key
@@ -93,44 +128,96 @@ def build_of(question: Question, context: Context, row: Row, name: str) -> str:
 
 
 def set_release(
-    question: Question, environment: Environment, name: str, version: str, row: Row, why: str
+    question: Question, context: Context, environment: Environment, name: str, row: Row, why: str
 ) -> list[Change]:
-    """Put a release of a framework in place, with the torch that it requires; the changes."""
+    """Put a release of a framework in place, with the torch that it requires; the changes, none where it cannot be."""
     named = packages(environment)
-    old = named.get(name)
-    named[name] = version
-    changes = [Change(f"package:{name}", old, version, "pip", why)]
-    built = Version.maybe(row.text("built_with", "torch"))
-    wanted = row.text("requires", "torch") or (f"=={built.short(2)}.*" if built is not None else None)
+    version = build_of(question, context, row, name)
+    changes = [Change(f"package:{name}", named.get(name), version, "pip", why)]
+    wanted = _torch_of(row) if name != "torch" else None
     torch = Version.maybe(named.get("torch"))
-    if name != "torch" and wanted is not None and (torch is None or within(torch, wanted) is Answer.NO):
-        fitting = next(
-            (
-                item.key
-                for item in frameworks.rows(question.matrix, "torch")
-                if within(Version.parse(item.key), wanted) is Answer.YES
-            ),
-            None,
-        )
-        if fitting is not None:
-            changes.append(Change("package:torch", named.get("torch"), fitting, "pip", f"{name} {version} requires it"))
-            named["torch"] = fitting
+    if wanted is not None and (torch is None or _within(torch, wanted) is Answer.NO):
+        fitting = next((item for item in rows(question, context, "torch") if _within_row(item, wanted)), None)
+        if fitting is None or "torch" in question.keep:
+            return []
+        build = build_of(question, context, fitting, "torch")
+        changes.append(Change("package:torch", named.get("torch"), build, "pip", f"{name} {version} requires it"))
+        named["torch"] = build
+    named[name] = version
     return changes
+
+
+def _torch_of(row: Row) -> str | None:
+    """The torch that a release requires; of one that only says what it was built with, that minor."""
+    built = Version.maybe(row.text("built_with", "torch"))
+    return row.text("requires", "torch") or (f"=={built.short(2)}.*" if built is not None else None)
+
+
+def _within(version: Version, specifier: str) -> Answer:
+    return within(Version.parse(version.text.partition("+")[0]), specifier)
+
+
+def _within_row(row: Row, specifier: str) -> bool:
+    return within(Version.parse(row.key), specifier) is Answer.YES
+
+
+# -- what is required --------------------------------------------------------------------------------------------------
 
 
 def missing(question: Question, environment: Environment) -> list[str]:
     """The frameworks that are required and not there, those that pin others first."""
-    there = environment.get("packages", {})
+    image = environment.get("container", {}).get("image") or ""
+    repository = image.rpartition("/")[2].partition(":")[0]
+    there = {*environment.get("packages", {}), *_IN_IMAGES.get(repository, ())}
     wanted = {demand.name for demand in question.demands if demand.subject.startswith("package:")}
     known = [name for name in wanted if frameworks.rows(question.matrix, name) and name not in there]
     return sorted(known, key=lambda name: (NAMES.index(name) if name in NAMES else len(NAMES), name))
 
 
-def linked_libraries(context: Context, component: str) -> Iterator[tuple[str, str]]:
-    """The version (its major) and the CUDA flavour of a library that onnxruntime links."""
-    found = find(context, ONNXRUNTIME)
-    linked = linked_major(found.rows, component) if found is not None else None
-    flavours = {row.text("flavour") for row in found.rows} if found is not None else set()
-    flavour = flavours.pop() if len(flavours) == 1 else None
-    if linked is not None and flavour is not None and flavour.startswith("cu"):
-        yield str(linked[0]), flavour
+def put_missing(question: Question, environment: Environment, changes: list[Change]) -> Refusal | None:
+    """Put the frameworks that are required in place; why it cannot be, for the first of which no release goes."""
+    for name in missing(question, environment):
+        context = question.judged(environment)
+        refusal: Refusal | None = None
+        for row in rows(question, context, name):
+            trial = copied(environment)
+            unfit = _unfit(context, name, row)
+            more = set_release(question, context, trial, name, row, "it is required") if unfit is None else []
+            if more:
+                environment.clear()
+                environment.update(trial)
+                changes += more
+                break
+            refusal = refusal or Refusal(
+                f"{name}, which is required", unfit or f"{name} {row.key} requires another torch"
+            )
+        else:
+            text = "no release of it that is required can be installed here"
+            return refusal or Refusal(f"{name}, which is required", text)
+    return None
+
+
+def _unfit(context: Context, name: str, row: Row) -> str | None:
+    """Why a release does not go with the TensorRT that is used; None where nothing speaks against it."""
+    used = [item for item in context.stack.tensorrts if item.version]
+    spoken = f"{name} {row.key}"
+    for item in used[:1]:
+        judged = frameworks.loads(row, item.version) if item.version is not None else None
+        if judged is not None and judged.answer is Answer.NO:
+            return judged.reason
+        flavour = row.text("flavour")
+        if name != "torch" and item.flavour and flavour and flavour.startswith("cu") and flavour != item.flavour:
+            return f"{spoken} is built for CUDA {flavour[2:]}, TensorRT {item.version} for CUDA {item.flavour[2:]}"
+        if name in _BRING and item.origin in _ELSEWHERE:
+            return f"{spoken} brings a TensorRT of its own by pip"
+        for required, specifier in (*requirements(row, row.key), *_made_with(name, row)):
+            if required == "tensorrt" and item.version and within(item.version, specifier) is Answer.NO:
+                return f"{spoken} requires TensorRT {specifier}"
+    return None
+
+
+def _made_with(name: str, row: Row) -> Iterator[tuple[str, str]]:
+    """TensorRT-LLM takes the minor that it was made with."""
+    made = Version.maybe(row.text("built_with", "tensorrt")) if name == "tensorrt-llm" else None
+    if made is not None:
+        yield "tensorrt", f"=={made.short(2)}.*"

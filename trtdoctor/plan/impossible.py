@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from trtdoctor.plan.fit import Refusal, Weighed
-from trtdoctor.plan.model import Impossible
+from trtdoctor.plan.fit import Weighed
+from trtdoctor.plan.model import Impossible, Refusal
 from trtdoctor.plan.question import Question
 from trtdoctor.plan.search import Found
 from trtdoctor.versions import Version

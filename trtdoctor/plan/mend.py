@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from trtdoctor.demands import answer
 from trtdoctor.matrix import Row, cuda, cudnn, jetpack, tensorrt
+from trtdoctor.plan.driver import advised, demanded, raise_driver
 from trtdoctor.plan.environment import Environment, copied, packages, put
-from trtdoctor.plan.frameworks import alternatives, linked_libraries
+from trtdoctor.plan.frameworks import NAMES, alternatives, linked_libraries
 from trtdoctor.plan.model import Change
 from trtdoctor.plan.pins import cuda_distribution, cudnn_wheel, runtime_wheel
 from trtdoctor.plan.question import Question
-from trtdoctor.plan.ways import before, raise_driver
+from trtdoctor.plan.ways import before
 from trtdoctor.record import record
+from trtdoctor.rules import BY_CODE
 from trtdoctor.rules.base import Context, Problem
 from trtdoctor.rules.releases import build_flavours
 from trtdoctor.stack import Installation
@@ -38,10 +41,14 @@ class Case:
     """What has been changed so far."""
     code: str
     problem: Problem
+    blocked: set[str]
+    """Grows by what is to stay and would have had to change."""
 
     def keeps(self, *components: str) -> bool:
         """Whether one of these must stay as it is."""
-        return not self.question.keep.isdisjoint(components)
+        kept = self.question.keep.intersection(components)
+        self.blocked.update(kept)
+        return bool(kept)
 
 
 def mended(
@@ -51,14 +58,16 @@ def mended(
     changes: Sequence[Change],
     code: str,
     problem: Problem,
+    blocked: set[str],
 ) -> Iterator[Mended]:
     """The environments in which this error may be gone, the least invasive first; none for a dead end.
 
-    No component is changed twice: what one change mends another one would break again.
+    No component is changed twice: what one change mends another one would break again. ``blocked`` grows by what is to
+    stay and would have had to change.
     """
     moved = {change.component for change in changes if change.kind != "configure"}
     for make in (*_BY_CODE.get(code, ()), *_BY_FAMILY.get(code[:3], ())):
-        for found, more in make(Case(question, context, copied(environment), tuple(changes), code, problem)):
+        for found, more in make(Case(question, context, copied(environment), tuple(changes), code, problem, blocked)):
             if moved.isdisjoint(change.component for change in more):
                 yield found, more
 
@@ -93,7 +102,9 @@ def _engine(case: Case) -> Iterator[Mended]:
     built = " on ".join(filter(None, (engine.get("tensorrt"), engine.get("gpu") or engine.get("compute_capability"))))
     used = [str(item.version) for item in case.context.stack.of("tensorrt") if item.version]
     here = f"built here{f' with TensorRT {used[0]}' if used else ''}"
-    change = Change("engine", built or "an engine from elsewhere", here, "rebuild-engine", case.problem.title)
+    old = f"built by TensorRT {built}" if engine.get("tensorrt") else f"built on {built}" if built else None
+    remedy = case.problem.remedy
+    change = Change("engine", old or "built elsewhere", here, "rebuild-engine", case.problem.title, remedy)
     yield case.environment, [change]
 
 
@@ -233,6 +244,8 @@ def _container(case: Case) -> Iterator[Mended]:
     if container is not None and case.code in options:
         key, value, spoken = options[case.code]
         container[key] = value
+        if case.code == "CTR101" and not case.environment.get("gpus"):
+            case.environment.pop("gpus", None)  # which there are is seen once they are let in
         yield (
             case.environment,
             [Change("container", None, spoken, "configure", case.problem.title, case.problem.remedy)],
@@ -271,7 +284,25 @@ def _superfluous(case: Case) -> Iterator[Mended]:
 
 def _framework(case: Case) -> Iterator[Mended]:
     """Another release of the framework that the error speaks of."""
-    yield from alternatives(case.question, case.context, case.environment, case.problem)
+    spoken = case.problem.components or BY_CODE[case.code].components
+    case.keeps(*(name for name in NAMES if name.removesuffix("-gpu") in spoken))
+    yield from alternatives(case.question, case.context, case.environment, spoken, case.problem.title)
+
+
+def _required(case: Case) -> Iterator[Mended]:
+    """The driver, or the release of a framework, that is required in place of the one that is there."""
+    driver = demanded(case.question)
+    if driver is not None and case.environment.get("driver") == case.question.environment.get("driver"):
+        if not case.keeps("driver") and advised(case.question, driver.floor) is not None:
+            yield case.environment, [raise_driver(case.question, case.environment, driver.floor, driver.why)]
+        return
+    there = case.environment.get("packages", {})
+    for demand in case.question.demands:
+        if demand.name in there and answer(demand, case.context.stack).answer is Answer.NO:
+            if not case.keeps(demand.name):
+                why = f"{demand.text} is required"
+                yield from alternatives(case.question, case.context, case.environment, (demand.name,), why)
+            return
 
 
 def _libraries_of_framework(case: Case) -> Iterator[Mended]:
@@ -297,6 +328,7 @@ _BY_CODE: dict[str, tuple[Callable[[Case], Iterator[Mended]], ...]] = {
     "GPU202": (_cuda_of_gpu,),
     "FWK102": (_framework, _libraries_of_framework),
     "FWK103": (_libraries_of_framework, _framework),
+    "POL102": (_required,),
 }
 _BY_FAMILY: dict[str, tuple[Callable[[Case], Iterator[Mended]], ...]] = {
     "API": (_code,),

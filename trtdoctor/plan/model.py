@@ -45,7 +45,8 @@ UNSURE = 2
 """Added where the matrix cannot confirm that the release serves this GPU."""
 _BROUGHT_ALONG = ("cuda", "cudnn", "cublas", "nvrtc")
 """Libraries that one pip command takes along with what needs them."""
-_ONE_MORE_PIN = 1
+ONE_MORE = 1
+"""What each further pin of the same pip command takes, and each further call that is replaced in the same code."""
 
 
 @record
@@ -77,11 +78,16 @@ class Change:
 
 
 def weight(changes: Sequence[Change]) -> int:
-    """What changes take together: all that pip does is one command, and libraries come along for nothing."""
-    pinned = [change for change in changes if change.kind == "pip"]
-    further = [change for change in pinned[1:] if change.component not in _BROUGHT_ALONG]
-    first = KINDS["pip"] if pinned else 0
-    return first + _ONE_MORE_PIN * len(further) + sum(KINDS[item.kind] for item in changes if item.kind != "pip")
+    """What changes take together: pip does all in one command, where libraries come for nothing; code is one job."""
+    total = 0
+    for kind in dict.fromkeys(change.kind for change in changes):
+        same = [change for change in changes if change.kind == kind]
+        if kind in ("pip", "change-code"):
+            further = [change for change in same[1:] if change.component not in _BROUGHT_ALONG]
+            total += KINDS[kind] + ONE_MORE * len(further)
+        else:
+            total += KINDS[kind] * len(same)
+    return total
 
 
 @record
@@ -142,6 +148,16 @@ class Plan:
         document["apt"] = [f"{name}={version}" for name, version in self.apt]
         document["environment"] = self.environment
         return document
+
+
+@record
+class Refusal:
+    """One fact that forbids a build."""
+
+    fact: str
+    """What it is: ``compute capability 6.1``, ``driver 470.256.02, which is to stay``."""
+    text: str
+    """Why that forbids it."""
 
 
 @record

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from trtdoctor.declared import snapshot_of
 from trtdoctor.demands import PRODUCTS, Demand
-from trtdoctor.diagnosis import errors
+from trtdoctor.diagnosis import diagnose, errors
+from trtdoctor.findings import Severity
 from trtdoctor.matrix import Matrix
 from trtdoctor.plan.environment import Environment, describe, entries
 from trtdoctor.policy import Policy
@@ -92,6 +93,16 @@ class Question:
             found["container"] = {key: value for key, value in found["container"].items() if key != "image"}
         words = [word for word in self.goal if word in ("build", "run")]
         return {**found, "wants": words or ["build", "run"]}
+
+    @cached_property
+    def unbound(self) -> Question:
+        """The same of the machine, with nothing required, kept or forbidden."""
+        return Question(self.snapshot, self.matrix, as_of=self.as_of, goal=self.goal)
+
+    @cached_property
+    def warned(self) -> frozenset[str]:
+        """Codes of what the rules warn of now."""
+        return frozenset(item.code for item in diagnose(self.context) if item.severity is not Severity.INFO)
 
     @cached_property
     def own_faults(self) -> frozenset[str]:

@@ -7,18 +7,20 @@ really takes; what comes out at the front is the next best plan.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from trtdoctor.demands import answer
-from trtdoctor.diagnosis import errors
-from trtdoctor.matrix import frameworks as known_frameworks
-from trtdoctor.matrix import tensorrt
-from trtdoctor.plan import frameworks
+from trtdoctor.diagnosis import diagnose, errors
+from trtdoctor.findings import Finding, Severity
+from trtdoctor.matrix import drivers, tensorrt
+from trtdoctor.plan.agreement import agreed
 from trtdoctor.plan.builds import REPOSITORIES, Build, builds
 from trtdoctor.plan.environment import Environment, copied
-from trtdoctor.plan.fit import Refusal, Weighed, penalty_of, weigh
+from trtdoctor.plan.fit import Weighed, penalty_of, weigh
+from trtdoctor.plan.frameworks import put_missing
+from trtdoctor.plan.keeping import fact, moved
 from trtdoctor.plan.mend import mended
-from trtdoctor.plan.model import KINDS, Change, weight
+from trtdoctor.plan.model import KINDS, Change, Refusal, weight
 from trtdoctor.plan.question import Question
 from trtdoctor.plan.ways import applied
 from trtdoctor.record import record
@@ -26,6 +28,12 @@ from trtdoctor.rules.base import Context
 from trtdoctor.versions import Answer, Version
 
 WAYS = ("pip", "apt", "container", "jetpack", "archive")
+_RENAMED = {"tensorrtserver": "tritonserver"}
+"""What an image was called before."""
+_BRING = ("torch-tensorrt", "tensorrt-llm")
+"""Distributions that bring a TensorRT."""
+_STRICT = frozenset(("FWK102", "FWK103", "FWK302", "FWK303", "FWK401"))
+"""Warnings that no plan brings about where it can be helped: a framework beside what it was not built for."""
 _ROUNDS = 8
 """So often one candidate is mended."""
 
@@ -43,6 +51,10 @@ class Candidate:
     """The environment as it was judged."""
     remaining: tuple[str, ...] = ()
     """Errors of the machine itself that no installation takes away: code and title."""
+    warned: Sequence[Finding] = ()
+    """What the rules warn of in it."""
+    warnings: tuple[str, ...] = ()
+    """Codes of those that the present environment does not have."""
 
 
 @record
@@ -60,7 +72,7 @@ class Found:
 def search(question: Question, *, top: int, most: int, every: bool = False) -> Found:
     """The ``top`` best stacks; at most ``most`` candidates are judged by the rules.
 
-    Of one major, CUDA and way only the newest release that takes the same changes, unless ``every``.
+    Of one major, CUDA and way only the best release that takes the same changes, unless ``every``.
     """
     return _Search(question, every).run(top, most)
 
@@ -73,7 +85,7 @@ class _Search:
         self.every = every
         self.waiting: list[tuple[tuple[object, ...], int, Build | Weighed | Candidate | None]] = []
         self.number = 0
-        self.always = _always(question)
+        self.machine = machine_of(question)
         self.found: list[Candidate] = []
         self.refused: list[Weighed] = []
         self.dead_ends: list[tuple[str, Refusal]] = []
@@ -82,9 +94,9 @@ class _Search:
         """Take the first that waits, again and again: a build is weighed, a weighed one judged, a whole one kept."""
         question = self.question
         if _may_stay(question):
-            self._wait(None, None, self.always)
+            self._wait(None, None, self.machine.cost)
         for build in every_build(question):
-            self._wait(build, build, KINDS[build.way] + penalty_of(question, build) + self.always)
+            self._wait(build, build, KINDS[build.way] + penalty_of(question, build) + self.machine.cost)
         considered, judged = self.number, 0
         seen: set[tuple[object, ...]] = set()
         while self.waiting and len(self.found) < top:
@@ -93,7 +105,7 @@ class _Search:
                 self._weigh(item)
             elif isinstance(item, Candidate):
                 name = _name(item, self.every)
-                if name not in seen:
+                if name not in seen and not self._same_again(item):
                     seen.add(name)
                     self.found.append(item)
             elif judged < most:
@@ -103,32 +115,51 @@ class _Search:
 
     def _wait(self, build: Build | None, item: Build | Weighed | Candidate | None, cost: int) -> None:
         self.number += 1
-        unsure = len(item.unsure) if isinstance(item, Weighed) else 0
-        heapq.heappush(self.waiting, (_order(self.question, build, unsure, cost), self.number, item))
+        heapq.heappush(self.waiting, (order(self.question, build, item, cost), self.number, item))
 
     def _weigh(self, build: Build) -> None:
         weighed = weigh(self.question, build)
         if weighed.refusals:
             self.refused.append(weighed)
         else:
-            self._wait(build, weighed, weighed.cost + self.always)
+            self._wait(build, weighed, weighed.cost + self.machine.cost)
 
     def _judge(self, weighed: Weighed | None) -> None:
-        candidate, refusal = judge(self.question, weighed)
+        candidate, refusal = judge(self.question, weighed, self.machine.tolerated)
         build = weighed.build if weighed is not None else None
         if candidate is not None:
             self._wait(build, candidate, candidate.cost)
         elif refusal is not None:
             self.dead_ends.append((build.label if build is not None else "what is there", refusal))
 
+    def _same_again(self, item: Candidate) -> bool:
+        """Whether it installs once more what may stay as well."""
+        present = self.question.present
+        if item.weighed is None or present is None or all(other.weighed is not None for other in self.found):
+            return False
+        build = item.weighed.build
+        flavours = {known.flavour for known in self.question.installed if known.flavour}
+        return present.may_be(build.version) and (not flavours or build.flavour in flavours)
 
-def _always(question: Question) -> int:
-    """What every candidate takes alike: options of the machine that must be set whatever is installed."""
+
+@record
+class Machine:
+    """What is wrong with the machine whatever is installed on it."""
+
+    cost: int
+    """What every candidate takes alike: options of the container that must be set."""
+    tolerated: frozenset[str]
+    """Codes of errors that nothing known takes away, with nothing kept and everything allowed."""
+
+
+def machine_of(question: Question) -> Machine:
+    """Judged and mended without what is installed."""
     if not question.own_faults:
-        return 0
-    found, _ = _Settling(question, None).settle(question.bare, [], _ROUNDS)
+        return Machine(0, frozenset())
+    settling = _Settling(question.unbound, None, question.own_faults)
+    found, _ = settling.settle(question.bare, [], _ROUNDS)
     kinds = [change.kind for change in found.changes] if found is not None else []
-    return sum(KINDS[kind] for kind in kinds if kind == "configure")
+    return Machine(sum(KINDS[kind] for kind in kinds if kind == "configure"), frozenset(settling.tolerated))
 
 
 def every_build(question: Question) -> Iterator[Build]:
@@ -152,8 +183,9 @@ def _ways(question: Question) -> Iterable[str]:
 
 def _repository(question: Question) -> str:
     """Whose images are offered: those of the one that is used, or that have what is wanted."""
-    if question.image in REPOSITORIES:
-        return question.image
+    image = _RENAMED.get(question.image or "", question.image)
+    if image in REPOSITORIES:
+        return image
     named = {*question.environment.get("packages", ()), *(demand.name for demand in question.demands)}
     return "pytorch" if named & {"torch", "torch-tensorrt"} else "tensorrt"
 
@@ -161,26 +193,45 @@ def _repository(question: Question) -> str:
 def _may_stay(question: Question) -> bool:
     """Whether leaving TensorRT as it is can be an answer.
 
-    There is one, and nothing asks for another; or nobody said, and something else is wrong.
+    There is one, and nothing asks for another; or nobody said, and something else is wrong, or a framework brings one.
     """
     subject = "tensorrt-rtx" if question.product == "rtx" else "tensorrt"
     if question.present is not None:
         return question.unmet(subject, question.present) is None
     if any(demand.subject == subject for demand in question.demands):
         return False
-    if question.installed:
+    if question.installed or not set(_BRING).isdisjoint(question.environment.get("packages", ())):
         return True
     return not question.absent and next(errors(question.context, unwanted=question.unwanted), None) is not None
 
 
-def _order(question: Question, build: Build | None, unsure: int, cost: int) -> tuple[object, ...]:
-    """What it takes, then the CUDA flavour that is there, then what is confirmed, then the newest."""
+def order(
+    question: Question, build: Build | None, item: Build | Weighed | Candidate | None, cost: int
+) -> tuple[object, ...]:
+    """What ranks: what it takes, new warnings, the CUDA that is there, what is confirmed, support life, the newest.
+
+    Of what was not judged yet the least that can come of it.
+    """
+    warnings = len(item.warnings) if isinstance(item, Candidate) else 0
+    life = _life(question, item.environment if isinstance(item, Candidate) else question.environment)
     if build is None:
-        return (cost, 0, 0, ())
+        return (cost, warnings, 0, 0, life, ())
+    weighed = item.weighed if isinstance(item, Candidate) else item
+    unsure = len(weighed.unsure) if isinstance(weighed, Weighed) else 0
     preferred = _preferred(question)
     other = 0 if not preferred or build.flavour in preferred else 1
     age = tuple(-part for part in build.version.parts)
-    return (cost, other, unsure, (age, _suffix(build.version)))
+    return (cost, warnings, other, unsure, life, (age, _suffix(build.version)))
+
+
+def _life(question: Question, environment: Environment) -> int:
+    """Less for a driver branch that the vendor keeps longer; one that is not known, or over, is kept for no time."""
+    driver = Version.maybe(environment.get("driver"))
+    month = drivers.end_of_life(question.matrix, driver).value if driver is not None else None
+    now = f"{question.as_of.year:04d}-{question.as_of.month:02d}"
+    if not isinstance(month, str) or not month[:4].isdecimal() or month < now:
+        return 0
+    return -(int(month[:4]) * 12 + int(month[5:7]))
 
 
 def _suffix(version: Version) -> int:
@@ -219,56 +270,86 @@ def _name(candidate: Candidate, every: bool) -> tuple[object, ...]:
 # -- one candidate -----------------------------------------------------------------------------------------------------
 
 
-def judge(question: Question, weighed: Weighed | None) -> tuple[Candidate | None, Refusal | None]:
+def judge(
+    question: Question, weighed: Weighed | None, tolerated: frozenset[str]
+) -> tuple[Candidate | None, Refusal | None]:
     """A candidate put in place, judged and mended; or the error that stayed."""
     environment, changes = copied(question.environment), list[Change]()
     if weighed is not None:
         environment, changes = applied(question, weighed)
-    lacking = _required_frameworks(question, environment, changes)
+    lacking = put_missing(question, environment, changes)
     if lacking is not None:
         return None, lacking
-    return _Settling(question, weighed).settle(environment, changes, _ROUNDS)
+    found = _Settling(question, weighed, tolerated, _STRICT - question.warned).settle(environment, changes, _ROUNDS)
+    if found[0] is None and found[1] is not None and found[1].fact[:6] in _STRICT:
+        return _Settling(question, weighed, tolerated).settle(environment, changes, _ROUNDS)
+    return found
 
 
 class _Settling:
     """One candidate on its way to an environment without errors."""
 
-    def __init__(self, question: Question, weighed: Weighed | None) -> None:
+    def __init__(
+        self,
+        question: Question,
+        weighed: Weighed | None,
+        tolerable: frozenset[str],
+        strict: frozenset[str] = frozenset(),
+    ) -> None:
+        """``strict`` are codes of warnings that must not come new."""
         self.question = question
         self.weighed = weighed
+        self.unwanted = question.unwanted | strict
+        self.tolerable = tolerable
+        """Codes of the machine's own faults: tolerated where nothing mends them."""
         self.tolerated: dict[str, str] = {}
-        """Codes of the machine's own faults that nothing mends, with what is told of them."""
+        """Those that were, with what is told of them."""
 
     def settle(
         self, environment: Environment, changes: list[Change], rounds: int
     ) -> tuple[Candidate | None, Refusal | None]:
         """Depth first through what may mend each error, the least invasive first."""
         question = self.question
+        refusal = self._unkept(environment, changes) or agreed(question, environment)
+        if refusal is not None:
+            return None, refusal
         context = question.judged(environment)
-        wrong = next(errors(context, frozenset(self.tolerated), question.unwanted), None)
+        wrong = next(errors(context, frozenset(self.tolerated), self.unwanted), None)
         if wrong is None:
             unmet = _unmet(question, context)
             return (None, unmet) if unmet is not None else (self._whole(environment, changes, context), None)
         code, problem = wrong
-        refusal = Refusal(f"{code}: {problem.title}", problem.title)
-        if rounds == 0:
-            return None, refusal
-        for changed, more in mended(question, context, environment, changes, code, problem):
-            if changed == environment:
+        refusal = Refusal(f"{code} {problem.title}", problem.title)
+        blocked: set[str] = set()
+        for changed, more in mended(question, context, environment, changes, code, problem, blocked):
+            if changed == environment or rounds == 0:
                 continue
             found, deeper = self.settle(changed, changes + more, rounds - 1)
             if found is not None:
                 return found, None
             refusal = deeper or refusal
-        if code in question.own_faults and code not in self.tolerated:
+        if blocked:
+            refusal = Refusal(fact(question, min(blocked)), problem.title)
+        if code in self.tolerable and code not in self.tolerated:
             self.tolerated[code] = f"{code} {problem.title}"
             return self.settle(environment, changes, rounds)
         return None, refusal
 
+    def _unkept(self, environment: Environment, changes: list[Change]) -> Refusal | None:
+        word = moved(self.question, environment, changes)
+        if word is None:
+            return None
+        label = self.weighed.build.label if self.weighed is not None else "what has to change"
+        return Refusal(fact(self.question, word), f"{label} would change it")
+
     def _whole(self, environment: Environment, changes: list[Change], context: Context) -> Candidate:
         cost = weight(changes) + (self.weighed.penalty if self.weighed else 0)
-        remaining = tuple(self.tolerated.values())
-        return Candidate(self.weighed, environment, tuple(changes), cost, context, remaining)
+        now = self.question.warned
+        found = [item for item in diagnose(context) if item.severity is Severity.WARNING]
+        new = tuple(item.code for item in found if item.code not in now)
+        return Candidate(
+            self.weighed, environment, tuple(changes), cost, context, tuple(self.tolerated.values()), found, new
+        )
 
 
 def _unmet(question: Question, context: Context) -> Refusal | None:
@@ -279,22 +360,4 @@ def _unmet(question: Question, context: Context) -> Refusal | None:
         met = answer(demand, context.stack)
         if met.answer is Answer.NO:
             return Refusal(f"{demand.text}, which is required", met.said)
-    return None
-
-
-def _required_frameworks(question: Question, environment: Environment, changes: list[Change]) -> Refusal | None:
-    """Put the frameworks that are required and not there in place; the one of which no release goes with the rest."""
-    for name in frameworks.missing(question, environment):
-        context = question.judged(environment)
-        for row in frameworks.rows(question, context, name):
-            versions = [item.version for item in context.stack.tensorrts if item.version]
-            if versions and known_frameworks.loads(row, versions[0]).answer is Answer.NO:
-                continue
-            version = frameworks.build_of(question, context, row, name)
-            changes += frameworks.set_release(question, environment, name, version, row, "it is required")
-            break
-        else:
-            return Refusal(
-                f"{name}, which is required", f"no release of {name} that can be had here goes with the rest"
-            )
     return None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from trtdoctor.matrix import cuda, drivers, tensorrt
+from trtdoctor.matrix import cuda, tensorrt
 from trtdoctor.plan.builds import Build
+from trtdoctor.plan.driver import raise_driver
 from trtdoctor.plan.environment import Environment, copied, drop_packages, entries, packages, put
 from trtdoctor.plan.fit import Weighed
 from trtdoctor.plan.model import Change
@@ -37,25 +38,8 @@ def applied(question: Question, weighed: Weighed) -> tuple[Environment, list[Cha
         changes.append(Change("python", environment.get("python"), weighed.python, "python", "has a wheel of it"))
         environment["python"] = weighed.python
     if weighed.driver is not None:
-        changes.append(raise_driver(question, environment, weighed.driver, f"{build.label} needs {weighed.driver}"))
+        changes.append(raise_driver(question, environment, weighed.driver.floor, weighed.driver.why))
     return environment, changes
-
-
-def raise_driver(question: Question, environment: Environment, floor: Version, why: str) -> Change:
-    """Put the driver branch that is advised for "at least ``floor``" in place."""
-    row = drivers.advised(question.matrix, floor, question.as_of)
-    version = str(floor)
-    if row is not None:
-        newest = Version.maybe(row.text("newest"))
-        version = str(newest) if newest is not None and newest.at_least(floor) is Answer.YES else row.key
-        if Version.parse(version).at_least(floor) is not Answer.YES:
-            version = str(floor)
-    change = Change("driver", environment.get("driver"), version, "driver", why)
-    environment["driver"] = version
-    environment.get("loader", {}).pop("libcuda", None)  # what came before it belonged to the old driver
-    if not environment.get("loader"):
-        environment.pop("loader", None)
-    return change
 
 
 def spoken(entry: Mapping[str, object]) -> str:
