@@ -27,6 +27,7 @@ FLOORS = [
     {"config", "diff", "engine_report", "environment", "explain", "lint_deps", "resolution"},
     {"mirror"},
     {"api", "render"},
+    {"fetch"},
     {"pytest_facts"},
     {"pytest_gate"},
     {"cli", "pytest_plugin"},

@@ -37,6 +37,9 @@ class File:
     content: bytes = b"content"
     uploaded: str | None = None
     yanked: bool = False
+    requires_python: str | None = None
+    metadata: bytes | None = None
+    """What the index gives at its address with ``.metadata`` behind."""
 
     @property
     def sha256(self) -> str:
@@ -66,6 +69,12 @@ class Index:
             return 200, {}, f"{self.synced}\n".encode()
         if path.startswith("/files/"):
             name = path.rpartition("/")[2]
+            if name.endswith(".metadata"):
+                name = name.removesuffix(".metadata")
+                given = next(
+                    (file.metadata for files in self.projects.values() for file in files if file.name == name), None
+                )
+                return (200, {}, given) if given is not None else (404, {}, b"")
             found = next((file for files in self.projects.values() for file in files if file.name == name), None)
             return (200, {}, found.content) if found and self.held else (404, {}, b"")
         project = path.removeprefix("/simple/").strip("/")
@@ -92,7 +101,12 @@ class Index:
             "hashes": {"sha256": file.sha256} if self.digests else {},
             "yanked": file.yanked,
         }
-        return {**entry, "upload-time": file.uploaded} if file.uploaded else entry
+        stated = {
+            "upload-time": file.uploaded,
+            "requires-python": file.requires_python,
+            "core-metadata": file.metadata is not None,
+        }
+        return entry | {key: value for key, value in stated.items() if value}
 
     def _html(self, project: str) -> str:
         links = "".join(
@@ -115,16 +129,24 @@ def sdist(project: str, version: str, **more: Any) -> File:
     return File(f"{project.replace('-', '_')}-{version}.tar.gz", f"{project} {version}".encode(), **more)
 
 
-def wheel(project: str, version: str, tag: str = "py2.py3-none-manylinux_2_28_x86_64", **more: Any) -> File:
+def wheel(
+    project: str,
+    version: str,
+    tag: str = "py2.py3-none-manylinux_2_28_x86_64",
+    *,
+    requires: Sequence[str] = (),
+    **more: Any,
+) -> File:
     """A wheel that an installer takes, with nothing in it."""
     name = project.replace("-", "_")
     data = f"{name}-{version}.dist-info"
     made = io.BytesIO()
     pythons, _, rest = tag.partition("-")
     tags = "".join(f"Tag: {python}-{rest}\n" for python in pythons.split("."))
+    needs = "".join(f"Requires-Dist: {text}\n" for text in requires)
     with zipfile.ZipFile(made, "w") as archive:
         for path, text in (
-            ("METADATA", f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n"),
+            ("METADATA", f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n{needs}"),
             ("WHEEL", f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: false\n{tags}"),
             ("RECORD", f"{data}/METADATA,,\n{data}/WHEEL,,\n{data}/RECORD,,\n"),
         ):

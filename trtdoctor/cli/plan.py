@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,7 +11,7 @@ import click
 
 from trtdoctor.cli import LazyGroup
 from trtdoctor.cli.configured import as_given, config_options, configured, goal_of, matrix_of, policy_option
-from trtdoctor.cli.inputs import parse_date, read_input, write_output
+from trtdoctor.cli.inputs import parse_date, read_planned, write_output
 from trtdoctor.cli.machine import machine_options, snapshot_named
 from trtdoctor.cli.output import deliver, say
 from trtdoctor.policy import INSTALL, PolicyError, parse_keep
@@ -123,36 +124,79 @@ def command(
     **machine: Any,
 ) -> int:
     """Say which stacks fit this machine, best first, and the exact way to each."""
-    if click.get_current_context().invoked_subcommand is not None:
+
+    def made() -> tuple[PlanReport, Matrix]:
+        """The plans that these options ask for."""
+        given = {**as_given(goal=goal, overlay=overlays), **policy}
+        config = configured(config_file, no_config, given, _KEYS)
+        matrix = matrix_of(config, matrix_directory)
+        demands = [*_demands(config.all("require"), matrix), *_demands(requirements, matrix)]
+        target = _target(to) if to is not None else None
+        if to is not None and target is not None:
+            name = to.partition("==")[0].strip()
+            demands += _demands((f"{name}=={target}{'.*' if len(target.parts) < 4 else ''}",), matrix)
+        question = _question(
+            config,
+            matrix,
+            snapshot_named(matrix, **machine),
+            tuple(demands),
+            keep,
+            install,
+            gpus,
+            as_of or date.today(),
+            source,
+            state,
+        )
+        from trtdoctor.plan.answer import answer
+
+        report = answer(question, top=max(top, pick), every=every, upgrade=target)
+        return replace(report, configuration=config.file), matrix
+
+    if _fetches():
+        click.get_current_context().obj = _one(made, from_file, pick, overlays, matrix_directory)
         return 0
     if from_file is not None:
         return _of_file(from_file, render)
-    given = {**as_given(goal=goal, overlay=overlays), **policy}
-    config = configured(config_file, no_config, given, _KEYS)
-    matrix = matrix_of(config, matrix_directory)
-    demands = [*_demands(config.all("require"), matrix), *_demands(requirements, matrix)]
-    target = _target(to) if to is not None else None
-    if to is not None and target is not None:
-        name = to.partition("==")[0].strip()
-        demands += _demands((f"{name}=={target}{'.*' if len(target.parts) < 4 else ''}",), matrix)
-    question = _question(
-        config,
-        matrix,
-        snapshot_named(matrix, **machine),
-        tuple(demands),
-        keep,
-        install,
-        gpus,
-        as_of or date.today(),
-        source,
-        state,
-    )
-    from trtdoctor.plan.answer import answer
-
-    report = answer(question, top=max(top, pick), every=every, upgrade=target)
-    report = replace(report, configuration=config.file)
+    report, matrix = made()
     _deliver(report, matrix, pick, top, written, render, format_, outputs, verbose)
     return 0 if report.plans else 1
+
+
+def _fetches() -> bool:
+    return click.get_current_context().invoked_subcommand is not None
+
+
+def _one(
+    made: Callable[[], tuple[PlanReport, Matrix]],
+    from_file: str | None,
+    pick: int,
+    overlays: tuple[str, ...],
+    matrix_directory: str | None,
+) -> Callable[[str | None], tuple[Planned, Matrix]]:
+    """For ``fetch``: the plan of a file, else the one that was picked of those that are made."""
+
+    def find(file: str | None) -> tuple[Planned, Matrix]:
+        name = file or from_file
+        if name is not None:
+            config = configured(None, True, as_given(overlay=overlays), _KEYS)
+            return read_planned(name), matrix_of(config, matrix_directory)
+        report, matrix = made()
+        if not report.plans:
+            from trtdoctor.render.plan_table import render as as_table
+
+            say(as_table(report, verbose=False, color=False))
+            raise click.exceptions.Exit(1)
+        return _picked(report, matrix, pick), matrix
+
+    return find
+
+
+def _picked(report: PlanReport, matrix: Matrix, pick: int) -> Planned:
+    if pick > len(report.plans):
+        raise click.BadParameter(f"there are only {len(report.plans)} plans", param_hint="--pick")
+    from trtdoctor.plan.write import planned
+
+    return planned(report, report.plans[pick - 1], matrix)
 
 
 def _question(
@@ -263,11 +307,7 @@ def _deliver(
     verbose: bool,
 ) -> None:
     if (written or render) and report.plans:
-        if pick > len(report.plans):
-            raise click.BadParameter(f"there are only {len(report.plans)} plans", param_hint="--pick")
-        from trtdoctor.plan.write import planned
-
-        plan = planned(report, report.plans[pick - 1], matrix)
+        plan = _picked(report, matrix, pick)
         if written:
             from trtdoctor.planned import to_yaml
 
@@ -292,16 +332,6 @@ def _deliver(
 def _of_file(name: str, render: str | None) -> int:
     say(_rendered(read_planned(name), render or "markdown"))
     return 0
-
-
-def read_planned(name: str) -> Planned:
-    """A plan from its file; one clear line for what is none."""
-    from trtdoctor.planned import PlannedError, from_yaml
-
-    try:
-        return from_yaml(read_input(name, "plan"))
-    except PlannedError as error:
-        raise click.ClickException(f"plan {name}: {error}") from None
 
 
 def _rendered(plan: Planned, kind: str) -> str:

@@ -89,7 +89,7 @@ def taken(names: Iterable[str], *, python: str | None, platform: str | None, gli
         for place in ((platform,) if platform is not None else PLATFORMS)
         for libc in ((glibc,) if glibc is not None or place.startswith("windows") else _GLIBCS[-1:])
         for one in pythons
-        for order in (_order(one, place, libc),)
+        for order in (tag_order(one, place, libc),)
         for tags in found
     )
 
@@ -200,7 +200,7 @@ def _taken(found: tuple[Artefact, ...], python: str, platform: str, glibc: str |
     """The best wheel by the order of tags and then the build number, as pip has it; else the source archive."""
     from packaging.utils import parse_wheel_filename
 
-    order = _order(python, platform, glibc)
+    order = tag_order(python, platform, glibc)
     if not order:
         return None
     fit: list[tuple[int, tuple[int, str] | tuple[()], Artefact]] = []
@@ -216,8 +216,11 @@ def _taken(found: tuple[Artefact, ...], python: str, platform: str, glibc: str |
 
 
 @lru_cache(maxsize=256)
-def _order(python: str, platform: str, glibc: str | None) -> dict[Tag, int]:
-    """Tags that CPython takes there, to their place: the best is 0. Empty for a Python that is not recorded."""
+def tag_order(python: str, platform: str, glibc: str | None) -> dict[Tag, int]:
+    """Tags of wheels that CPython takes there, to their place: the best is 0.
+
+    Arguments as for :func:`fitting`; empty for a Python that is older than any that files are recorded for.
+    """
     from itertools import chain
 
     from packaging.tags import compatible_tags, cpython_tags

@@ -40,6 +40,19 @@ def index_url(environ: Mapping[str, str] = os.environ) -> str:
     return own_index(environ)
 
 
+def extra_urls(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Further indexes that pip asks: ``PIP_EXTRA_INDEX_URL``, else pip's configuration. They may hold passwords."""
+    stated = environ.get("PIP_EXTRA_INDEX_URL")
+    if stated is not None:
+        return tuple(stated.split())
+    settings = _pip(["-m", "pip", "config", "list"], environ) or ""
+    for section in ("install", "global", "site"):
+        match = re.search(rf"^{section}\.extra-index-url=(['\"])(?P<urls>.+)\1$", settings, re.MULTILINE)
+        if match:
+            return tuple(match["urls"].replace("\\n", " ").split())
+    return ()
+
+
 def own_index(environ: Mapping[str, str] = os.environ) -> str:
     """The address that pip uses when nobody configured one. Raises :class:`IndexUnreachableError`."""
     default = (_pip(["-c", _DEFAULT], environ) or "").strip()

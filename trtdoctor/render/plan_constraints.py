@@ -8,5 +8,4 @@ from trtdoctor.render.plan_requirements import head, lines
 
 def render(plan: Planned) -> str:
     """The text for ``pip install -c``. Raises :class:`~trtdoctor.planned.PlannedError` for a plan without pip."""
-    comments = [line for line in head(plan) if line.startswith("#")]  # options do not belong into constraints
-    return "\n".join([*comments, *lines(plan, hashes=False)]) + "\n"
+    return "\n".join([*head(plan), *lines(plan, hashes=False)]) + "\n"

@@ -1,0 +1,203 @@
+"""One run: which files a plan takes, fetched, and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from trtdoctor.fetch.contents import ContentError
+from trtdoctor.fetch.folder import Folder, FolderError, Held, Watch, opened, room_for
+from trtdoctor.fetch.insides import Insides
+from trtdoctor.fetch.resolve import ResolveError, resolve
+from trtdoctor.fetch.shelves import Index, Offer, Shelves, of_pip
+from trtdoctor.fetch.target import Target, target_of
+from trtdoctor.matrix import Matrix
+from trtdoctor.matrix.pipindex import IndexUnreachableError, certificates
+from trtdoctor.net.http import Client, NetError
+from trtdoctor.planned import Planned, PlannedFile
+from trtdoctor.record import record
+from trtdoctor.text import clean
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+SECONDS = 6 * 3600.0
+"""Time for all of it: some wheels have gigabytes."""
+Say = Callable[[str], None]
+
+
+class FetchError(ValueError):
+    """Nothing could be fetched; the message is one line."""
+
+
+@record
+class Chosen:
+    """One file that is fetched, or the place of one that cannot be."""
+
+    project: str
+    version: str
+    offer: Offer | None
+    lying: str | None = None
+    """Its name, where it is in the folder already and no index was asked for it."""
+    is_for_build: bool = False
+    """Whether it is only needed to build others of the folder."""
+
+
+@record
+class Fetched:
+    """What became of a plan."""
+
+    plan: Planned
+    """With every file that is in the folder, and its digest."""
+    missing: tuple[str, ...]
+    """Files that could not be had: which, where they would be, and why."""
+    notes: tuple[str, ...]
+    nested: bool
+    """Whether the installation runs a pip of its own, which must be told to use the folder too."""
+
+
+def fetch(plan: Planned, directory: str, matrix: Matrix, environ: Mapping[str, str], say: Say, watch: Watch) -> Fetched:
+    """Bring every distribution of a plan and all that they need into a folder.
+
+    Raises :class:`FetchError` when no index answers or nothing can be put there,
+    :class:`~trtdoctor.fetch.target.TargetError`, and OSError.
+    """
+    target = target_of(plan, matrix)
+    try:
+        indexes, left = of_pip(environ)
+    except IndexUnreachableError as error:
+        raise FetchError(str(error)) from None
+    if not indexes:
+        raise FetchError(f"pip is configured with {', '.join(left)} alone, and only http and https are asked")
+    say(f"fetch: {plan.title}, for {target.shown}")
+    last_resort = [Index(plan.extra_index)] if plan.extra_index else []
+    stated = {item.name: (item.size, item.sha256) for item in plan.files if not item.stub}
+    try:
+        with opened(directory), Client(SECONDS, verify=certificates()) as client:
+            folder = Folder(directory, client, stated, watch)
+            shelves = Shelves(client, indexes, target, last_resort)
+            run = _Run(plan, shelves, Insides(client, folder, matrix, target, environ), target)
+            run.choose()
+            if shelves.is_down:
+                raise FetchError(f"{indexes[0].shown}: {shelves.is_down}")
+            return run.bring(folder, say)
+    except FolderError as error:
+        raise FetchError(str(error)) from None
+
+
+class _Run:
+    """What is chosen, what is missing."""
+
+    def __init__(self, plan: Planned, shelves: Shelves, insides: Insides, target: Target) -> None:
+        self._plan = plan
+        self._shelves = shelves
+        self._insides = insides
+        self._markers = target.markers()
+        self._target = target
+        self._chosen: list[Chosen] = []
+        self._missing: list[str] = []
+        self._notes: list[str] = []
+        self._nested = False
+
+    def choose(self) -> None:
+        """Which files: those of the plan, what they need, what their builds need."""
+        roots = list(self._roots())
+        archives: list[Offer] = []
+        for offer in self._resolved(roots, "the plan"):
+            try:
+                inside = self._insides.of(offer)
+            except (ContentError, NetError, OSError) as error:
+                self._missing.append(f"{offer.file.name} ({clean(getattr(error, 'strerror', None) or str(error))})")
+                continue
+            self._nested |= inside.nested
+            if inside.note:
+                self._notes.append(inside.note)
+            if inside.missing:
+                self._missing.append(inside.missing)
+            elif inside.lying:
+                self._add(offer, lying=inside.lying)
+            else:
+                self._add(inside.real or offer)
+                if inside.real is None and not offer.is_wheel:
+                    archives.append(offer)
+        for offer in archives:
+            needs = self._insides.of(offer).build_requires
+            for tool in self._resolved(needs, f"the build of {offer.project}"):
+                if all(item.offer != tool for item in self._chosen):
+                    self._add(tool, is_for_build=True)
+
+    def _add(self, offer: Offer, *, lying: str | None = None, is_for_build: bool = False) -> None:
+        found = None if lying else offer
+        self._chosen.append(Chosen(offer.project, str(offer.version), found, lying, is_for_build))
+
+    def _roots(self) -> Iterator[Requirement]:
+        """The plan's pins that an index has; the others are missing."""
+        from packaging.requirements import Requirement
+
+        for name, version in self._plan.pins:
+            wanted = Requirement(f"{name}=={version}")
+            if any(wanted.specifier.contains(offer.version, prereleases=True) for offer in self._shelves.offers(name)):
+                yield wanted
+                continue
+            names = [item.name for item in self._plan.files if item.distribution == name and item.version == version]
+            why = self._shelves.failed.get(name) or f"no index that was asked has it for {self._target.shown}"
+            self._missing.append(f"{' or '.join(names) or f'{name} {version}'} ({why})")
+
+    def _resolved(self, roots: Sequence[Requirement], what: str) -> Sequence[Offer]:
+        """All that roots need; where that does not go together the roots alone."""
+        alone = [self._newest(root) for root in roots]
+        try:
+            return resolve(roots, self._shelves, self._insides.of, self._markers)
+        except (ResolveError, ContentError, NetError, OSError) as error:
+            told = [offer for offer in alone if offer is not None]
+            if not any(str(error).startswith(offer.file.name) for offer in told):  # else it is told of by itself
+                self._missing.append(f"what {what} needs: {error}")
+            return told
+
+    def _newest(self, root: Requirement) -> Offer | None:
+        offers = self._shelves.offers(root.name)
+        return next((offer for offer in offers if root.specifier.contains(offer.version, prereleases=True)), None)
+
+    def bring(self, folder: Folder, say: Say) -> Fetched:
+        """Fetch what was chosen; whatever goes wrong with one file does not stop the others."""
+        to_come = [item.offer for item in self._chosen if item.offer is not None and not folder.has(item.offer)]
+        full = room_for(folder.path, sum(offer.file.size or 0 for offer in to_come))
+        if full is not None:
+            raise FetchError(full)
+        files = []
+        for number, item in enumerate(self._chosen, 1):
+            name = item.lying or (item.offer.file.name if item.offer else "")
+            try:
+                held = folder.bring(item.offer) if item.offer is not None else folder.hold(name)
+            except (NetError, OSError) as error:
+                why = clean(getattr(error, "strerror", None) or str(error))
+                say(f"  {number}/{len(self._chosen)} {name}: FAILED: {why}")
+                self._missing.append(f"{name} ({why})")
+                continue
+            say(f"  {number}/{len(self._chosen)} {name}: {_told(held)}")
+            files.append(_planned(item, held))
+        return Fetched(self._updated(files), tuple(dict.fromkeys(self._missing)), tuple(self._notes), self._nested)
+
+    def _updated(self, files: Sequence[PlannedFile]) -> Planned:
+        """The plan with the files that are there; of the distributions that lack one, what it said before."""
+        there = {item.distribution for item in files}
+        kept = [item for item in self._plan.files if item.distribution not in there]
+        return replace(self._plan, files=(*files, *kept))
+
+
+def _told(held: Held) -> str:
+    state = "is there" if held.was_there else "fetched"
+    told = "verified" if held.is_verified else "recorded: nobody stated it before"
+    return f"{state}, {_amount(held.size)}, SHA-256 {told}"
+
+
+def _amount(size: int) -> str:
+    return f"{size / (1 << 20):.1f} MiB" if size >= 1 << 20 else f"{max(1, size >> 10)} KiB"
+
+
+def _planned(item: Chosen, held: Held) -> PlannedFile:
+    origin = item.offer.index.shown if item.offer is not None and item.offer.index.for_stubs else None
+    return PlannedFile(
+        held.name, item.project, item.version, held.size, held.sha256, origin, is_for_build=item.is_for_build
+    )
