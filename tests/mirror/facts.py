@@ -78,7 +78,8 @@ def pypi(
         if name.endswith("-libs") and artefacts.is_stub(matrix, name, version):
             there = behind is None or (name, version) in behind
             file = MirrorFile(wheel_of(name, version), 2 << 30, "ab" * 32, on="wheels" if there else "upstream-wheels")
-            facts += [file, MirrorFile(wheel_of(name, version, "win_amd64"), 1 << 30, on=file.on)]
+            others = ("win_amd64", "manylinux_2_35_aarch64") if "cu13" in name else ("win_amd64",)
+            facts += [file, *(MirrorFile(wheel_of(name, version, place), 1 << 30, on=file.on) for place in others)]
             if not there and state in ("same", "missing-platform"):
                 state = "stub-only"
         day = artefacts.uploaded(matrix, name, version)

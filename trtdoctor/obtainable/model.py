@@ -68,8 +68,8 @@ class HeldStack:
 
     @property
     def short(self) -> str:
-        """For a sentence: ``TensorRT 11.4.0 (pip, CUDA 13)``; an image by its name."""
-        if self.kind == "image":
+        """For a sentence: ``TensorRT 11.4.0 (pip, CUDA 13)``; an image, or another project, by its name."""
+        if self.kind == "image" or self.version is None:
             return self.name
         cuda = f", CUDA {self.flavour[2:]}" if self.flavour else ""
         return f"TensorRT {self.release} ({self.kind}{cuda})"

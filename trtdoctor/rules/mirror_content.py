@@ -11,7 +11,7 @@ from trtdoctor.mirror_facts import MirrorItem
 from trtdoctor.rules.base import Context, Problem, rule
 from trtdoctor.rules.common import advice
 from trtdoctor.rules.mirror_asked import asked
-from trtdoctor.versions import Answer, Version
+from trtdoctor.versions import Version
 
 if TYPE_CHECKING:
     from trtdoctor.rules.mirror_view import View
@@ -71,20 +71,18 @@ def _wheels_without(context: Context, view: View) -> Iterator[Problem]:
 
     if not all(is_blank(machine) for machine in machines(context)):
         return
-    found: dict[str, list[MirrorItem]] = {}
+    found = []
     for item in view.source.items:
         spec = known_spec(context.matrix, item.project) if item.project else None
         if item.state == "missing-platform" and spec is not None and spec.component == "tensorrt":
-            found.setdefault(item.project or "", []).append(item)
-    for project, items in found.items():
-        newest = items[0]
+            found.append(item)
+    if found:
         yield Problem(
             Severity.INFO,
-            f"{view.name} has fewer files of {project} than upstream: {len(newest.missing)} of {newest.version} "
-            f"are missing{f', and of {len(items) - 1} more versions' if len(items) > 1 else ''}",
+            f"{view.name} has fewer files than upstream of {some([item.name for item in found], 1)}",
             breaks="Nothing where nobody uses that platform or Python.",
-            detail=f"Missing: {some(list(newest.missing), 6)}.",
-            facts=(view.found(f"{newest.name}: {len(newest.missing)} files missing"),),
+            detail=f"Missing of the first: {some(list(found[0].missing), 6)}.",
+            facts=tuple(view.found(f"{item.name}: {len(item.missing)} files missing") for item in found[:_FACTS]),
             components=("mirror", "package"),
         )
 
@@ -178,15 +176,9 @@ def _mixed(matrix: Matrix, item: MirrorItem, found: dict[str, str]) -> str | Non
     if wanted is not None and cudnn is not None and cudnn.major != wanted.major:
         return f"TensorRT {version} needs cuDNN {wanted.major}, and it has {cudnn}"
     promised = containers.find(matrix, f"{item.project}:{item.version}")
-    said = (
-        {Version.maybe(promised.text(key)) for key in ("tensorrt", "tensorrt_sbsa")} if promised is not None else set()
-    )
+    said = [Version.maybe(promised.text(key)) for key in ("tensorrt", "tensorrt_sbsa")] if promised is not None else []
     known = [one for one in said if one is not None]
-    if known and all(
-        version.same_as(Version.parse(one.short(3))) is Answer.NO for one in known if len(version.parts) < 4
-    ):
-        return f"the tag is that of TensorRT {known[0]}, and it has {version}"
-    if known and all(not Version.parse(version.short(3)).may_be(Version.parse(one.short(3))) for one in known):
+    if known and not any(Version.parse(version.short(3)).may_be(Version.parse(one.short(3))) for one in known):
         return f"the tag is that of TensorRT {known[0]}, and it has {version}"
     return None
 

@@ -130,19 +130,28 @@ def _as_image(machine: Context, stack: HeldStack, source: MirrorSource) -> Itera
             yield Judgement(Answer.NO, f"JetPack {pack} takes {'igpu' if old else 'plain Arm'} images")
     row = containers.find(machine.matrix, stack.name)
     if row is not None:
-        yield from _driver_of_image(machine, row)
+        yield from _of_image(machine, stack, row)
     elif stack.flavour is not None and machine.stack.driver is not None and not jetson:
         yield from _on_driver(machine, None, None, stack.flavour)
     if row is None and stack.version is None and stack.name.rpartition(":")[0] in _WITH_TENSORRT:
         yield Judgement(Answer.UNKNOWN, f"which TensorRT is in {stack.name} is not known")
 
 
-def _driver_of_image(machine: Context, row: Row) -> Iterator[Judgement]:
+def _of_image(machine: Context, stack: HeldStack, row: Row) -> Iterator[Judgement]:
+    """By the image's own notes: its driver, and the GPUs that it begins with."""
     from trtdoctor.rules.image import driver_serves
 
     judged = driver_serves(machine, row)
     if judged.answer is not Answer.YES:
         yield judged
+    floor = row.get("compute_capabilities", "minimum")
+    bound = Version.maybe(floor.value)
+    for gpu in machine.stack.gpus:
+        capability = Version.maybe(gpu.compute_capability)
+        if bound is not None and capability is not None and capability.below(bound) is Answer.YES:
+            yield Judgement(Answer.NO, f"{row.key} supports compute capability {bound} and newer", (floor,))
+        elif bound is None and stack.version is None:
+            yield Judgement(Answer.UNKNOWN, f"which GPUs {row.key} supports is not known", (floor,))
 
 
 def _on_driver(machine: Context, row: Row | None, version: Version | None, flavour: str | None) -> Iterator[Judgement]:

@@ -91,11 +91,17 @@ def _problem(context: Context, held: Obtainable, found: list[tuple[str, FoundFac
         Severity.INFO if stale else Severity.WARNING,
         f"{names} cannot be had from {ids}, {when}",
         breaks="Nothing that is installed; it cannot be installed again from there.",
-        detail=f"{found[0][2]}. That was seen {days if days is not None else 'unknown'} days ago"
+        detail=f"{found[0][2]}. That was seen {_ago(days)}"
         + (": look again with trtdoctor mirror check." if stale else "."),
         facts=(*(fact for _, fact, _ in found[:6]), FoundFact("mirrors", ids, when, "mirrors")),
         remedy=advice("mirror", "Bring it to the mirror again, or move to a release that it has."),
     )
+
+
+def _ago(days: int | None) -> str:
+    if days is None:
+        return "nobody knows when"
+    return f"{days} day{'s' if days != 1 else ''} ago" if days > 0 else "today"
 
 
 def oldest(sources: Iterable[MirrorSource]) -> datetime | None:

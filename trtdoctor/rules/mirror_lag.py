@@ -148,14 +148,14 @@ def _unfixed(context: Context) -> Iterator[Unfixed]:
 def _unfixed_line(context: Context, gap: Gap) -> Unfixed | None:
     from trtdoctor.rules.advisory import known_fixes
 
-    subject = _subject(gap.newest_here) if gap.newest_here is not None else None
+    subject = _subject(context, gap.newest_here) if gap.newest_here is not None else None
     fixes = known_fixes(context, *subject) if subject is not None else None
     if fixes is None:
         return None
     broken = torn_names(context, gap.view)
     mended = []
     for stack in gap.newer:  # newest first
-        other = _subject(stack)
+        other = _subject(context, stack)
         if other is not None and other[1].at_least(fixes.fixed) is Answer.YES and known_fixes(context, *other) is None:
             mended.append(stack)
     best = next((stack for stack in mended if stack.name not in broken), None) or next(iter(mended), None)
@@ -163,14 +163,24 @@ def _unfixed_line(context: Context, gap: Gap) -> Unfixed | None:
 
 
 def torn_names(context: Context, view: View) -> frozenset[str]:
-    """What the mirror has only in part (MIR101, MIR102)."""
-    return frozenset(stack.name for item in torn(context) if item.view is view for stack in item.stacks)
+    """What the mirror has only in part (MIR101, MIR102), or not for a platform that is needed (MIR103)."""
+    from trtdoctor.rules.mirror_view import machines
+
+    found = {stack.name for item in torn(context) if item.view is view for stack in item.stacks}
+    for machine in machines(context):
+        here, _ = view.stacks(machine)
+        found |= {stack.name for stack in here if stack.kind == "image" and stack.complete is Answer.NO}
+    return frozenset(found)
 
 
-def _subject(stack: HeldStack) -> tuple[str, Version] | None:
+def _subject(context: Context, stack: HeldStack) -> tuple[str, Version] | None:
     """Component and version by which bulletins speak of a stack: Triton's images by their month."""
     if stack.kind == "image" and "tritonserver" in stack.line:
-        month = Version.maybe(".".join(f"{number:02d}" for number in stack.order[:2])) if len(stack.order) > 1 else None
+        from trtdoctor.matrix import mirrors
+
+        repository, _, tag = stack.name.rpartition(":")
+        read = mirrors.read_tag(context.matrix, tag, repository)
+        month = Version.maybe(read.month) if read is not None else None
         return ("triton", month) if month is not None else None
     version = Version.maybe(stack.version)
     return ("tensorrt", version) if version is not None else None

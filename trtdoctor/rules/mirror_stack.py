@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from trtdoctor.findings import FoundFact, Severity
+from trtdoctor.lazyre import pattern
 from trtdoctor.record import record
 from trtdoctor.rules.base import Context, Problem, rule
 from trtdoctor.rules.common import advice
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _NEEDS, _WHEELS, _PARTS = "needs", "wheels", "parts"
 _FACTS = 12
+_FLAVOUR = pattern(r"-cu\d+")
+"""What is missing of one CUDA flavour and of another is mostly missing for one reason."""
 _SYNC = "trtdoctor mirror sync-config writes down what is missing, for the tool that fills the mirror."
 
 
@@ -139,15 +142,15 @@ def _torn(context: Context) -> Iterator[Torn]:
         for machine in machines(context):
             for stack, parts, newest in _incomplete(machine, view):
                 for kind, lacking in _causes(parts):
-                    key = (kind, tuple(dict.fromkeys(part.name for part in lacking)) if kind != _WHEELS else ())
+                    key = (kind, tuple(dict.fromkeys(_FLAVOUR.sub("", part.name) for part in lacking)))
                     found.setdefault(key, {}).setdefault(stack.name, (stack, lacking, newest))
-        for (kind, names), entries in found.items():
+        for (kind, _), entries in found.items():
             stacks = tuple(sorted((one for one, _, _ in entries.values()), key=lambda one: one.order, reverse=True))
             every = [part for _, lacking, _ in entries.values() for part in lacking]
             yield Torn(
                 view,
                 kind,
-                names or tuple(dict.fromkeys(part.name for part in every)),
+                tuple(dict.fromkeys(part.name for part in every)),
                 stacks,
                 tuple(dict.fromkeys(name for part in every for name in _files(part))),
                 any(newest for _, _, newest in entries.values()),
