@@ -24,6 +24,7 @@ def agreed(question: Question, environment: Environment) -> Refusal | None:
     """
     named: dict[str, str] = environment.get("packages", {})
     before = question.environment.get("packages", {})
+    same_python = environment.get("python") == question.environment.get("python")
     for name, version in list(named.items()):
         row = framework_row(question, name, version)
         if row is None:
@@ -32,7 +33,7 @@ def agreed(question: Question, environment: Environment) -> Refusal | None:
             have = named.get(other)
             if have is None or _allows(specifier, have) is not Answer.NO:
                 continue
-            if before.get(other) == have and before.get(name) == version:
+            if before.get(other) == have and before.get(name) == version and same_python:
                 continue
             refusal = _give_way(question, environment, other, specifier, f"{name} {version}")
             if refusal is not None:

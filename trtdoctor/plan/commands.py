@@ -12,7 +12,7 @@ from trtdoctor.findings import Fix, Remedy
 from trtdoctor.matrix import Matrix, tensorrt, wheels
 from trtdoctor.plan import steps
 from trtdoctor.plan.builds import Build, meta
-from trtdoctor.plan.model import Change
+from trtdoctor.plan.model import Change, of_component
 from trtdoctor.plan.packages import KEYRING, keyring, packages_of
 from trtdoctor.plan.pins import EXTRA_INDEX, Pin, pins_of
 from trtdoctor.plan.question import Question
@@ -22,6 +22,8 @@ from trtdoctor.versions import Version
 
 VENV = ".venv"
 """Where another Python gets its packages."""
+BUILT = "trtdoctor-plan"
+"""What an image is called that is built on one of NVIDIA's."""
 _DOWNLOADS = {
     "tensorrt": "https://developer.nvidia.com/tensorrt/download",
     "tensorrt-rtx": "https://developer.nvidia.com/tensorrt-rtx",
@@ -30,17 +32,20 @@ _DOWNLOADS = {
     "cublas": "https://developer.nvidia.com/cuda-toolkit-archive",
     "cudnn": "https://developer.nvidia.com/cudnn-archive",
 }
-_SPOKEN = {"tensorrt": "TensorRT", "tensorrt-rtx": "TensorRT for RTX", "cuda": "CUDA", "cudnn": "cuDNN"}
 
 
 def pins(question: Question, candidate: Candidate) -> tuple[Pin, ...]:
-    """Every Python distribution that the plan puts in place: those of the build, then those that changed."""
+    """Every Python distribution that the plan puts in place: those of the build, then those that changed.
+
+    Another Python begins empty, so everything that is to be there goes into it.
+    """
     build = candidate.weighed.build if candidate.weighed else None
-    found = dict(pins_of(question.matrix, build, question.system)) if build is not None and build.way == "pip" else {}
-    before = question.environment.get("packages", {})
-    for name, version in candidate.environment.get("packages", {}).items():
-        if before.get(name) != version and version != "unknown":
-            found[name] = version
+    named = candidate.environment.get("packages", {})
+    anew = any(change.kind == "python" for change in candidate.changes)
+    before = {} if anew else question.environment.get("packages", {})
+    of_build = pins_of(question.matrix, build, question.system) if build is not None and build.way == "pip" else ()
+    found = {name: named.get(name, version) for name, version in of_build}
+    found |= {name: version for name, version in named.items() if before.get(name) != version and version != "unknown"}
     return tuple(found.items())
 
 
@@ -50,22 +55,24 @@ def commands(question: Question, candidate: Candidate, only: frozenset[str] | No
     kinds = {change.kind for change in changes}
     found: list[Fix] = []
     for change in _of(changes, "driver"):
-        found += steps.fixes_for(Remedy("driver", "upgrade", f">={change.after}", change.why), question.machine)
+        found += _driver(question, change)
     for change in _of(changes, "configure"):
         found += _configure(question, change)
     for change in _of(changes, "jetpack"):
         text = f"Flash or upgrade the module to {change.after}: https://developer.nvidia.com/embedded/jetpack-archive"
         found.append(Fix("manual", text, needs_root=True, needs_reboot=True))
     for change in _of(changes, "container"):
-        found += run_image(str(change.after))
+        found += _by_image(question, candidate, str(change.after), "pip" in kinds)
     found += _by_apt(question, candidate) if "apt" in kinds else ()
-    found += _by_pip(question, candidate) if "pip" in kinds else ()
+    if "container" not in kinds:
+        found += _by_pip(question, candidate) if "pip" in kinds else _other_python(changes)
     for change in _of(changes, "archive"):
         found.append(_archive(question, change))
     for change in _of(changes, "change-code"):
         found.append(Fix("edit", f"In place of {change.before}: {change.after}."))
-    if "rebuild-engine" in kinds:
-        found.append(Fix("manual", "Build the engine again from its model, on the GPU that is to run it."))
+    for change in _of(changes, "rebuild-engine"):
+        said = change.remedy.detail("text") if change.remedy is not None else None
+        found.append(Fix("manual", said or "Build the engine again from its model, on the GPU that is to run it."))
     for change in _of(changes, "hardware"):
         found.append(Fix("manual", change.why))
     return tuple(found)
@@ -73,6 +80,13 @@ def commands(question: Question, candidate: Candidate, only: frozenset[str] | No
 
 def _of(changes: Sequence[Change], kind: str) -> list[Change]:
     return [change for change in changes if change.kind == kind]
+
+
+def _driver(question: Question, change: Change) -> Iterator[Fix]:
+    made = steps.fixes_for(Remedy("driver", "upgrade", f">={change.after}", change.why), question.machine)
+    if any(fix.kind == "shell" and fix.text.startswith("apt-get install") for fix in made):
+        yield Fix("shell", "apt-get update", needs_root=True)
+    yield from made
 
 
 def _configure(question: Question, change: Change) -> Iterator[Fix]:
@@ -85,11 +99,19 @@ def _configure(question: Question, change: Change) -> Iterator[Fix]:
 # -- images ------------------------------------------------------------------------------------------------------------
 
 
-def run_image(image: str) -> Iterator[Fix]:
-    """Get an image and show that it sees the GPU."""
-    quoted = shlex.quote(image)
-    yield Fix("shell", f"docker pull {quoted}")
-    yield Fix("shell", f"docker run --rm --gpus all {quoted} nvidia-smi")
+def _by_image(question: Question, candidate: Candidate, image: str, more: bool) -> Iterator[Fix]:
+    """Get an image, with ``more`` put what pip adds on top of it, and show that it sees the GPU."""
+    yield Fix("shell", f"docker pull {shlex.quote(image)}")
+    if more:
+        plain, elsewhere = _apart(pins(question, candidate))
+        line = install("python3", plain, extra=needs_extra_index(question.matrix, plain), options="--no-cache-dir ")
+        words = " ".join(shlex.quote(text) for text in (f"FROM {image}", f"RUN {line}"))
+        yield Fix("shell", f"printf '%s\\n' {words} | docker build -t {BUILT} -")
+        yield from map(_elsewhere, elsewhere)
+        image = BUILT
+    option = "--runtime nvidia" if question.stack.jetson else "--gpus all"
+    test = "trtexec --help" if question.stack.jetson else "nvidia-smi"
+    yield Fix("shell", f"docker run --rm {option} {shlex.quote(image)} {test}")
 
 
 # -- pip ---------------------------------------------------------------------------------------------------------------
@@ -102,22 +124,38 @@ def _by_pip(question: Question, candidate: Candidate) -> Iterator[Fix]:
     python = steps.python_of(question.machine)
     if own is not None and own.after is not None:
         minor = Version.parse(own.after).short(2)
-        yield Fix("shell", f"python{minor} -m venv {VENV}")
-        python = f"{VENV}/bin/python"
+        windows = question.machine.snapshot.platform.system == "windows"
+        yield Fix("shell", f"{f'py -{minor}' if windows else f'python{minor}'} -m venv {VENV}")
+        python = f"{VENV}/Scripts/python" if windows else f"{VENV}/bin/python"
     elif gone:
         yield Fix("shell", f"{python} -m pip uninstall -y {' '.join(map(shlex.quote, gone))}")
-    elsewhere = [(name, version) for name, version in wanted if "+" in version]
-    plain = [pin for pin in wanted if pin not in elsewhere]
+    plain, elsewhere = _apart(wanted)
+    yield from map(_elsewhere, elsewhere)
     if plain:
         yield Fix("shell", install(python, plain, extra=needs_extra_index(question.matrix, plain)))
-    for name, version in elsewhere:
-        yield Fix("manual", f"Install {name}=={version} from the project's own index for {version.partition('+')[2]}.")
 
 
-def install(python: str, wanted: Sequence[Pin], *, extra: bool) -> str:
+def _other_python(changes: Sequence[Change]) -> Iterator[Fix]:
+    """A Python that is there already, beside the one that was looked at."""
+    for change in _of(changes, "python"):
+        yield Fix("manual", f"Use Python {change.after} instead of {change.before or 'this one'}: {change.why}.")
+
+
+def _apart(wanted: Sequence[Pin]) -> tuple[list[Pin], list[Pin]]:
+    """What the configured index has, and builds that only the project's own index has."""
+    return [pin for pin in wanted if "+" not in pin[1]], [pin for pin in wanted if "+" in pin[1]]
+
+
+def _elsewhere(pin: Pin) -> Fix:
+    name, version = pin
+    text = f"Install {name}=={version} from the project's own index of builds for {version.partition('+')[2]}"
+    return Fix("manual", f"{text} (https://pytorch.org/get-started/locally/)." if name == "torch" else f"{text}.")
+
+
+def install(python: str, wanted: Sequence[Pin], *, extra: bool, options: str = "") -> str:
     """One pip command for all pins, so that the resolver sees them together."""
-    option = f"--extra-index-url {EXTRA_INDEX} " if extra else ""
-    return f"{python} -m pip install {option}{' '.join(shlex.quote(f'{name}=={version}') for name, version in wanted)}"
+    options += f"--extra-index-url {EXTRA_INDEX} " if extra else ""
+    return f"{python} -m pip install {options}{' '.join(shlex.quote(f'{name}=={version}') for name, version in wanted)}"
 
 
 def needs_extra_index(matrix: Matrix, wanted: Sequence[Pin]) -> bool:
@@ -140,24 +178,21 @@ def leftovers(question: Question, candidate: Candidate, wanted: Sequence[Pin]) -
     if build is not None and build.way == "pip" and not gone:
         new = {name for name, _ in wanted}
         gone = [name for name in _implied(question, build) if name not in new]
-    return tuple(gone)
+    return tuple(dict.fromkeys(gone))
 
 
 def _implied(question: Question, build: Build) -> Iterator[str]:
     """The distributions that came with a TensorRT of which only version and flavour were stated."""
     for item in question.installed:
-        if item.origin != "pip" or item.version is None:
+        if item.origin != "pip" or item.version is None or (item.product or "full") != build.product:
             continue
         for row in tensorrt.releases(question.matrix, item.version, build.product):
-            flavours = [item.flavour or row.text("default_flavour") or ""]
-            for flavour in flavours:
-                found = meta(question.matrix, row, flavour, build.product)
-                if found is not None:
-                    name, versions = found
-                    old = Build(build.product, "pip", row, versions[0], flavour, name)
-                    yield from (
-                        part for part, _ in pins_of(question.matrix, old, question.system) if "tensorrt" in part
-                    )
+            flavour = item.flavour or row.text("default_flavour") or ""
+            found = meta(question.matrix, row, flavour, build.product)
+            if found is not None:
+                name, versions = found
+                old = Build(build.product, "pip", row, versions[0], flavour, name)
+                yield from (part for part, _ in pins_of(question.matrix, old, question.system) if "tensorrt" in part)
 
 
 # -- apt and archives --------------------------------------------------------------------------------------------------
@@ -175,7 +210,7 @@ def _by_apt(question: Question, candidate: Candidate) -> Iterator[Fix]:
     wanted = apt_pins(question, candidate)
     if build is None or not wanted:
         for change in _of(candidate.changes, "apt"):
-            yield Fix("manual", f"Install {_SPOKEN.get(change.component, change.component)} {change.after}.", True)
+            yield Fix("manual", f"Install {of_component(change.component)} {change.after}.", True)
         return
     address = keyring(question.matrix, build)
     if address is not None:
@@ -190,13 +225,14 @@ def _by_apt(question: Question, candidate: Candidate) -> Iterator[Fix]:
 
 
 def _archive(question: Question, change: Change) -> Fix:
-    spoken = _SPOKEN.get(change.component, change.component)
+    spoken = of_component(change.component)
     version = (change.after or "").partition(" ")[0]
     windows = question.system == "windows" and not question.environment.get("wsl")
     path = "PATH" if windows else "LD_LIBRARY_PATH"
-    kind = "zip" if windows else "tar"
     where = _DOWNLOADS.get(change.component, "https://developer.nvidia.com/downloads")
-    if change.component == "cuda":
-        return Fix("manual", f"Install the CUDA toolkit {version}, beside what is there: {where}", needs_root=True)
+    if change.component in ("cuda", "cublas", "nvrtc"):
+        part = "" if change.component == "cuda" else f" for its {spoken}, put its libraries behind the others in {path}"
+        return Fix("manual", f"Install the CUDA toolkit {version} beside what is there{part}: {where}", needs_root=True)
+    kind = "zip" if windows else "tar"
     text = f"Download {spoken} {version} ({kind}) from {where}, unpack it into an empty directory"
     return Fix("manual", f"{text} and put its libraries first in {path}.")

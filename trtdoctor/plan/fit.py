@@ -38,6 +38,13 @@ _IMAGES_FROM = 7
 
 
 _THERE = " itself"
+_SPOKEN = {
+    "pip": "pip",
+    "apt": "apt",
+    "container": "the image that it came with",
+    "jetpack": "JetPack",
+    "archive": "an archive",
+}
 
 
 @record
@@ -53,7 +60,9 @@ class Weighed:
     unsure: tuple[str, ...]
     """What the matrix cannot confirm."""
     penalty: int
-    """What it takes beside its changes: another way, another major, an older release, what is not confirmed."""
+    """What it takes beside its changes."""
+    besides: tuple[str, ...] = ()
+    """The same in words: another way, another major, an older release, what is not confirmed."""
 
     @property
     def cost(self) -> int:
@@ -74,24 +83,34 @@ def weigh(question: Question, build: Build) -> Weighed:
     refusals += _known_bad(question, build)
     python = _python(question, build, refusals)
     driver = needed(question, build, refusals)
-    more = UNSURE if unsure else 0
-    return Weighed(build, tuple(refusals), driver, python, tuple(unsure), penalty_of(question, build) + more)
+    besides = [*_besides(question, build), *([(UNSURE, "not confirmed to serve this machine")] if unsure else ())]
+    penalty = sum(points for points, _ in besides)
+    return Weighed(build, tuple(refusals), driver, python, tuple(unsure), penalty, tuple(text for _, text in besides))
 
 
 def penalty_of(question: Question, build: Build) -> int:
     """What a build takes beside its changes, as far as versions alone tell: quick, and never more than in the end."""
-    penalty = 0
+    return sum(points for points, _ in _besides(question, build))
+
+
+def _besides(question: Question, build: Build) -> Iterator[tuple[int, str]]:
+    """What makes a build a greater step than its changes alone, each with its points."""
     if question.way is not None and question.way != build.way:
-        penalty += LEAVING if question.way in ("container", "jetpack") else OTHER_WAY
+        leaving = question.way in ("container", "jetpack")
+        yield (LEAVING if leaving else OTHER_WAY), f"another way than {_SPOKEN[question.way]}"
     present = question.present
-    if present is not None:
-        distance = abs(present.major - build.version.major)
-        penalty += OTHER_MAJOR + FARTHER * (distance - 1) if distance else 0
-        penalty += OTHER_RELEASE if not present.may_be(Version.parse(build.release)) else 0
-        flavours = {item.flavour for item in question.installed if item.flavour}
-        penalty += OTHER_CUDA if build.flavour and flavours and build.flavour not in flavours else 0
-        penalty += OLDER if build.version.below(present) is Answer.YES else 0
-    return penalty
+    if present is None:
+        return
+    distance = abs(present.major - build.version.major)
+    if distance:
+        yield OTHER_MAJOR + FARTHER * (distance - 1), f"another major than {present}"
+    if not present.may_be(Version.parse(build.release)):
+        yield OTHER_RELEASE, "another release"
+    flavours = {item.flavour for item in question.installed if item.flavour}
+    if build.flavour and flavours and build.flavour not in flavours:
+        yield OTHER_CUDA, f"for another CUDA than {' and '.join(sorted(item[2:] for item in flavours))}"
+    if build.version.below(present) is Answer.YES:
+        yield OLDER, "older than what is there"
 
 
 # -- wishes and policy -------------------------------------------------------------------------------------------------

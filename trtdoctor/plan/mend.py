@@ -190,8 +190,9 @@ def _nvrtc(case: Case) -> Iterator[Mended]:
                 continue
             environment = copied(case.environment)
             old = before(environment, "nvrtc")
-            put(environment, "nvrtc", {"version": str(bound.value), "from": "tar"}, instead_of=("unknown",))
-            yield environment, [Change("nvrtc", old, str(bound.value), "archive", "asked for by its file name")]
+            version = _newest(case, "cuda", str(bound.value))
+            put(environment, "nvrtc", {"version": version, "from": "tar"}, instead_of=("unknown",))
+            yield environment, [Change("nvrtc", old, version, "archive", "asked for by its file name")]
 
 
 def _releases(case: Case) -> Iterator[tuple[Installation, Row]]:

@@ -77,6 +77,24 @@ class Change:
         }
 
 
+SPOKEN = {
+    "tensorrt": "TensorRT",
+    "tensorrt-rtx": "TensorRT for RTX",
+    "cuda": "CUDA",
+    "cudnn": "cuDNN",
+    "cublas": "cuBLAS",
+    "nvrtc": "NVRTC",
+    "python": "Python",
+    "jetpack": "JetPack",
+}
+"""Components as they are spelled in a sentence; others by their own names."""
+
+
+def of_component(component: str) -> str:
+    """``TensorRT``, ``driver``, ``torch`` of ``package:torch``."""
+    return SPOKEN.get(component, component.removeprefix("package:"))
+
+
 def weight(changes: Sequence[Change]) -> int:
     """What changes take together: pip does all in one command, where libraries come for nothing; code is one job."""
     total = 0

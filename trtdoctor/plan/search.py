@@ -85,7 +85,7 @@ class _Search:
         self.every = every
         self.waiting: list[tuple[tuple[object, ...], int, Build | Weighed | Candidate | None]] = []
         self.number = 0
-        self.machine = machine_of(question)
+        self.machine = judged_machine(question)
         self.found: list[Candidate] = []
         self.refused: list[Weighed] = []
         self.dead_ends: list[tuple[str, Refusal]] = []
@@ -138,6 +138,8 @@ class _Search:
         if item.weighed is None or present is None or all(other.weighed is not None for other in self.found):
             return False
         build = item.weighed.build
+        if any((known.product or "full") != build.product for known in self.question.installed):
+            return False
         flavours = {known.flavour for known in self.question.installed if known.flavour}
         return present.may_be(build.version) and (not flavours or build.flavour in flavours)
 
@@ -152,7 +154,7 @@ class Machine:
     """Codes of errors that nothing known takes away, with nothing kept and everything allowed."""
 
 
-def machine_of(question: Question) -> Machine:
+def judged_machine(question: Question) -> Machine:
     """Judged and mended without what is installed."""
     if not question.own_faults:
         return Machine(0, frozenset())

@@ -6,13 +6,17 @@ Commands are put together from validated versions and names only, quoted with :f
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from trtdoctor.findings import Fix, Remedy
 
 if TYPE_CHECKING:
     from trtdoctor.stack import Stack
+
+
+VENV = ".venv"
+"""Where another Python gets its packages."""
 
 
 def fixes_for(remedy: Remedy, stack: Stack) -> tuple[Fix, ...]:
@@ -24,9 +28,11 @@ def fixes_for(remedy: Remedy, stack: Stack) -> tuple[Fix, ...]:
 
 
 def python_of(stack: Stack) -> str:
-    """The interpreter that is judged, quoted for a shell; ``python3`` where its path is not known."""
+    """The interpreter that is judged, quoted for a shell; by its usual name where its path is not known."""
     path = stack.interpreter.path if stack.interpreter else None
-    return shlex.quote(path) if path and not path.startswith("<") else "python3"
+    if path and not path.startswith("<"):
+        return shlex.quote(path)
+    return "python" if stack.snapshot.platform.system == "windows" else "python3"
 
 
 def _pip(remedy: Remedy, stack: Stack) -> list[Fix]:
@@ -43,6 +49,62 @@ def _pip(remedy: Remedy, stack: Stack) -> list[Fix]:
     text = f"{python_of(stack)} -m pip install {options}{' '.join(shlex.quote(spec) for spec in specs)}"
     gone = (remedy.detail("remove") or "").split()
     return [*([_uninstall(gone, stack)] if gone else []), Fix("shell", text)]
+
+
+def pip_install(python: str, pins: Sequence[str], extra_index: str | None) -> Fix:
+    """One pip command for all of ``NAME==VERSION``, so that the resolver sees them together; ``python`` is quoted."""
+    option = f"--extra-index-url {shlex.quote(extra_index)} " if extra_index else ""
+    return Fix("shell", f"{python} -m pip install {option}{' '.join(map(shlex.quote, pins))}")
+
+
+def apt_install(pairs: Sequence[tuple[str, str]]) -> Iterator[Fix]:
+    """Debian packages at exact versions, and the hold that keeps them there."""
+    yield Fix("shell", "apt-get update", needs_root=True)
+    wanted = " ".join(shlex.quote(f"{name}={version}") for name, version in pairs)
+    options = "-y --allow-downgrades --allow-change-held-packages"
+    yield Fix("shell", f"apt-get install {options} {wanted}", needs_root=True)
+    yield Fix("shell", f"apt-mark hold {' '.join(shlex.quote(name) for name, _ in pairs)}", needs_root=True)
+
+
+def other_python(minor: str, stack: Stack) -> tuple[Fix, str]:
+    """The step that makes an environment of another Python, and how that one is called."""
+    if stack.snapshot.platform.system == "windows":
+        return Fix("shell", f"py -{minor} -m venv {VENV}"), f"{VENV}/Scripts/python"
+    return Fix("shell", f"python{minor} -m venv {VENV}"), f"{VENV}/bin/python"
+
+
+def _restore(remedy: Remedy, stack: Stack) -> list[Fix]:
+    """Back to a plan: ``details`` have what it pins, of which names and versions were checked when it was read."""
+    found: list[Fix] = []
+    if floor := remedy.detail("driver"):
+        found += _driver(Remedy("driver", "upgrade", floor, remedy.reason), stack)
+    if image := remedy.detail("image"):
+        found += _start(image, stack, more=remedy.detail("built") is not None)
+    if apt := remedy.detail("apt"):
+        found += apt_install([(name, version) for name, _, version in (item.partition("=") for item in apt.split())])
+    if pins := (remedy.detail("pins") or "").split():
+        python = python_of(stack)
+        if minor := remedy.detail("python"):
+            made, python = other_python(minor, stack)
+            found.append(made)
+        here = [pin for pin in pins if "+" not in pin]
+        found += [pip_install(python, here, remedy.detail("extra_index"))] if here else []
+        for pin in pins:
+            if pin not in here:
+                found.append(Fix("manual", f"Install {pin} from the project's own index of such builds."))
+    return found
+
+
+def _start(image: str, stack: Stack, *, more: bool) -> Iterator[Fix]:
+    """Another image; with ``more`` one that is built on it."""
+    if more:
+        yield Fix(
+            "manual", f"Build the image of the plan on {image}: trtdoctor plan --from-file FILE --render dockerfile."
+        )
+        return
+    option = "--runtime nvidia" if stack.jetson else "--gpus all"
+    yield Fix("shell", f"docker pull {shlex.quote(image)}")
+    yield Fix("shell", f"docker run --rm {option} {shlex.quote(image)} nvidia-smi")
 
 
 def _pip_uninstall(remedy: Remedy, stack: Stack) -> list[Fix]:
@@ -150,6 +212,7 @@ def _manual(remedy: Remedy, stack: Stack) -> list[Fix]:
 
 
 _TABLE: dict[tuple[str, str], Callable[[Remedy, Stack], list[Fix]]] = {
+    ("plan", "restore"): _restore,
     ("loader", "search-first"): _search_first,
     ("loader", "leave-out"): _leave_out,
     ("driver", "install"): _driver,

@@ -43,9 +43,11 @@ def applied(question: Question, weighed: Weighed) -> tuple[Environment, list[Cha
 
 
 def spoken(entry: Mapping[str, object]) -> str:
-    """``10.9.0.34 (pip-cu12)``."""
-    origin = entry.get("from")
-    return f"{entry.get('version') or 'version unknown'}{f' ({origin})' if origin not in (None, 'unknown') else ''}"
+    """``10.9.0.34 (pip-cu12)``, ``lean 10.16.1.11 (pip)``."""
+    origin, product = entry.get("from"), entry.get("product")
+    head = f"{product} " if product in ("lean", "dispatch") else ""
+    tail = f" ({origin})" if origin not in (None, "unknown") else ""
+    return f"{head}{entry.get('version') or 'version unknown'}{tail}"
 
 
 def before(environment: Environment, component: str, product: str | None = None) -> str | None:
@@ -138,7 +140,7 @@ def _by_apt(question: Question, build: Build, environment: Environment) -> list[
 
 
 def _by_archive(question: Question, build: Build, environment: Environment) -> list[Change]:
-    old = before(environment, "tensorrt", "full")
+    old = before(environment, "tensorrt", build.product)
     kind = "zip" if question.system == "windows" and not environment.get("wsl") else "tar"
     entry = {"version": build.version.text, "from": kind}
     if build.product != "full":
@@ -146,7 +148,7 @@ def _by_archive(question: Question, build: Build, environment: Environment) -> l
     put(environment, "tensorrt", entry, instead_of=("tar", "zip", "unknown", "pip", "conda"))
     drop_packages(environment, question.matrix, ("tensorrt",), build.product)
     return [
-        Change("tensorrt", old, spoken(entry), "archive"),
+        Change("tensorrt-rtx" if build.product == "rtx" else "tensorrt", old, spoken(entry), "archive"),
         *_system_cuda(question, build, environment),
     ]
 
