@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from trtdoctor.planned import Planned, PlannedError
+from trtdoctor.render.plan_comments import comment, comments
 
 
 def render(plan: Planned) -> str:
@@ -16,10 +17,10 @@ def render(plan: Planned) -> str:
     repository = [text for kind, text in plan.commands if kind == "shell" and "cuda-keyring" in text]
     lines = [
         "#!/bin/sh",
-        f"# {plan.title}; trtdoctor {plan.program}, matrix {plan.matrix}, {plan.made}",
+        *comments(plan),
         "# NVIDIA's repository must be set up (package cuda-keyring); run as root.",
         "set -e",
-        *(f"# {text}" for text in repository),
+        *map(comment, repository),
         "apt-get update",
         f"apt-get install -y --allow-downgrades --allow-change-held-packages {pairs}",
         f"apt-mark hold {names}",

@@ -6,11 +6,12 @@ import shlex
 from collections.abc import Iterator
 
 from trtdoctor.planned import Planned, PlannedError
+from trtdoctor.render.plan_comments import comment, comments
 
 
 def render(plan: Planned) -> str:
     """The whole file. Raises :class:`~trtdoctor.planned.PlannedError` for a plan that no image can hold."""
-    lines = [f"# {plan.title}; trtdoctor {plan.program}, matrix {plan.matrix}, {plan.made}"]
+    lines = [*comments(plan)]
     if plan.driver_floor:
         lines.append(f"# The host needs driver {plan.driver_floor} or newer: docker run --gpus all")
     if plan.image:
@@ -28,7 +29,7 @@ def _pip(plan: Planned) -> Iterator[str]:
     yield f"FROM python:{plan.python or '3.12'}-slim"
     yield "# The host's driver is mounted by the NVIDIA container toolkit."
     yield "ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility"
-    extra = f"--extra-index-url {plan.extra_index} " if plan.extra_index else ""
+    extra = f"--extra-index-url {shlex.quote(plan.extra_index)} " if plan.extra_index else ""
     pins = " \\\n    ".join(shlex.quote(f"{name}=={version}") for name, version in plan.pins)
     yield f"RUN python -m pip install --no-cache-dir {extra}\\\n    {pins}"
 
@@ -37,7 +38,8 @@ def _apt(plan: Planned) -> Iterator[str]:
     system = str((plan.environment or {}).get("os", ""))
     name, _, release = system.partition("-")
     toolkit = plan.cuda or ""
-    yield f"# BASE: an image of {name} {release} with NVIDIA's apt repository, such as one of nvidia/cuda {toolkit}"
+    base = f"an image of {name} {release} with NVIDIA's apt repository, such as one of nvidia/cuda {toolkit}"
+    yield comment(f"BASE: {base}")
     yield "ARG BASE"
     yield "FROM ${BASE}"
     names = " ".join(shlex.quote(item) for item, _ in plan.apt)

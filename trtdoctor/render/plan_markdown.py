@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from trtdoctor.demands import size
 from trtdoctor.planned import Planned, PlannedFile
+from trtdoctor.render.ci import one_line
 from trtdoctor.render.markdown_format import inline
 from trtdoctor.text import harmless
 
@@ -28,13 +29,14 @@ def render(plan: Planned) -> str:
     if plan.commands:
         lines += ["", "## How", ""]
         for kind, text in plan.commands:
-            lines += ["```sh", text.replace("```", "'''"), "```"] if kind == "shell" else [inline(text)]
+            command = harmless(one_line(text)).replace("```", "'''")
+            lines += ["```sh", command, "```"] if kind == "shell" else [inline(text)]
             lines.append("")
     if plan.files:
         lines += ["", "## Files", "", "| file | size | SHA-256 | from |", "|---|---|---|---|"]
         lines += [_file(item) for item in plan.files]
     lines += ["", f"trtdoctor {inline(plan.program)}, matrix {inline(plan.matrix)}, {inline(plan.made)}"]
-    return "\n".join(harmless(line.rstrip()) for line in lines) + "\n"
+    return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
 def _list(title: str, texts: Iterable[str]) -> Iterator[str]:
