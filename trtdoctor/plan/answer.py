@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trtdoctor import __version__
-from trtdoctor.diagnosis import errors
-from trtdoctor.findings import MatrixInfo
+from trtdoctor.diagnosis import diagnose, errors
+from trtdoctor.findings import MatrixInfo, Severity
 from trtdoctor.matrix import api_changes, artefacts
 from trtdoctor.plan.builds import Build
 from trtdoctor.plan.commands import apt_pins, commands, pins
@@ -20,8 +20,8 @@ from trtdoctor.plan.words import gives_up, kept, supported_until, title, why
 from trtdoctor.text import clean
 from trtdoctor.versions import Version
 
-MOST = 60
-"""So many candidates are judged by the rules at most."""
+MOST = 240
+"""So many environments are judged by the rules at most."""
 _MOST_REFUSED = 5
 
 
@@ -91,7 +91,9 @@ def _artefacts(question: Question, candidate: Candidate, build: Build | None) ->
 def _warnings(candidate: Candidate) -> Iterator[str]:
     """What ``check`` says of the result: warnings, and errors of the machine that no installation takes away."""
     yield from (f"{text} (stays)" for text in candidate.remaining)
-    yield from (f"{finding.code} {finding.title}" for finding in candidate.warned)
+    for finding in diagnose(candidate.context):
+        if finding.severity is Severity.WARNING:
+            yield f"{finding.code} {finding.title}"
 
 
 def _refused(question: Question, found: Found) -> Iterator[Refused]:

@@ -123,6 +123,10 @@ def advised(question: Question, floor: Version) -> str | None:
 
     It serves every GPU and meets what is required. None when no driver that is known does.
     """
+    return question.context.remember(f"plan: driver from {floor}", lambda: _advised(question, floor))
+
+
+def _advised(question: Question, floor: Version) -> str | None:
     matrix = question.matrix
     first = drivers.advised(matrix, floor, question.as_of)
     upwards = [row for row in reversed(drivers.branches(matrix)) if int(row.key) >= floor.major]

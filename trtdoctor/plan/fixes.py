@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from trtdoctor.plan.search import Candidate
 
 MOST = 24
-"""So many candidates are judged for one report: at a millisecond each that stays within 50 ms."""
+"""So many environments are judged for one report: at a millisecond each that stays within 50 ms."""
 _MOVES = ("install", "upgrade", "downgrade", "replace", "choose")
 """Actions that put another version in place."""
 _MOVED = frozenset(
@@ -70,6 +70,16 @@ class _Answer:
         self._wrong = [item for item in findings if _is_planned(item)]
 
     @cached_property
+    def _back(self) -> tuple[Fix, ...]:
+        """The way back to the plan that the environment is to match: nothing else is chosen then."""
+        context = self._context
+        if context.planned is None:
+            return ()
+        from trtdoctor.rules.back_to_plan import way_back
+
+        return tuple(step for remedy in way_back(context) for step in fixes_for(remedy, context.stack))
+
+    @cached_property
     def _way_out(self) -> tuple[Question, Candidate] | None:
         return way_out(self._context, self._wrong)
 
@@ -84,7 +94,11 @@ class _Answer:
 
     def steps(self, finding: Finding) -> tuple[Fix, ...]:
         """The part of the way out that this finding needs; empty where there is none."""
-        if finding not in self._wrong or self._way_out is None:
+        if finding not in self._wrong:
+            return ()
+        if self._back and finding.code[:3] not in _APART:
+            return self._back
+        if self._way_out is None:
             return ()
         from trtdoctor.plan.commands import commands
 

@@ -86,8 +86,13 @@ def linked_libraries(context: Context, component: str) -> Iterator[tuple[str, st
 
 def rows(question: Question, context: Context, name: str) -> list[Row]:
     """The releases of a framework that can be installed here, newest first."""
-    found = []
     tag, platform = python_tag(context), context.stack.platform
+    key = ("plan: releases", name, tag, platform, context.stack.driver, tuple(sorted(_majors(context))))
+    return question.context.remember(repr(key), lambda: _rows(question, context, name, tag, platform))
+
+
+def _rows(question: Question, context: Context, name: str, tag: str | None, platform: str | None) -> list[Row]:
+    found = []
     for row in frameworks.rows(question.matrix, name):
         if row.get("on_index").value is False:
             continue

@@ -7,11 +7,11 @@ really takes; what comes out at the front is the next best plan.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from trtdoctor.demands import answer
-from trtdoctor.diagnosis import diagnose, errors
-from trtdoctor.findings import Finding, Severity
+from trtdoctor.diagnosis import errors
+from trtdoctor.findings import Severity
 from trtdoctor.matrix import drivers, tensorrt
 from trtdoctor.plan.agreement import agreed
 from trtdoctor.plan.builds import REPOSITORIES, Build, builds
@@ -24,7 +24,8 @@ from trtdoctor.plan.model import KINDS, Change, Refusal, weight
 from trtdoctor.plan.question import Question
 from trtdoctor.plan.ways import applied
 from trtdoctor.record import record
-from trtdoctor.rules.base import Context
+from trtdoctor.rules import BY_CODE
+from trtdoctor.rules.base import Context, Problem
 from trtdoctor.versions import Answer, Version
 
 WAYS = ("pip", "apt", "container", "jetpack", "archive")
@@ -34,8 +35,11 @@ _BRING = ("torch-tensorrt", "tensorrt-llm")
 """Distributions that bring a TensorRT."""
 _STRICT = frozenset(("FWK102", "FWK103", "FWK302", "FWK303", "FWK401"))
 """Warnings that no plan brings about where it can be helped: a framework beside what it was not built for."""
+_EVERY = frozenset(BY_CODE)
 _ROUNDS = 8
-"""So often one candidate is mended."""
+"""So many changes mend one candidate at most."""
+_TRIES = 24
+"""So many environments are judged for one candidate at most."""
 
 
 @record
@@ -51,10 +55,8 @@ class Candidate:
     """The environment as it was judged."""
     remaining: tuple[str, ...] = ()
     """Errors of the machine itself that no installation takes away: code and title."""
-    warned: Sequence[Finding] = ()
-    """What the rules warn of in it."""
-    warnings: tuple[str, ...] = ()
-    """Codes of those that the present environment does not have."""
+    warnings: frozenset[str] = frozenset()
+    """Codes of what the rules warn of in it and not in the present environment."""
 
 
 @record
@@ -70,7 +72,7 @@ class Found:
 
 
 def search(question: Question, *, top: int, most: int, every: bool = False) -> Found:
-    """The ``top`` best stacks; at most ``most`` candidates are judged by the rules.
+    """The ``top`` best stacks; at most ``most`` environments are judged by the rules, of one candidate ``_TRIES``.
 
     Of one major, CUDA and way only the best release that takes the same changes, unless ``every``.
     """
@@ -89,6 +91,7 @@ class _Search:
         self.found: list[Candidate] = []
         self.refused: list[Weighed] = []
         self.dead_ends: list[tuple[str, Refusal]] = []
+        self.judged = 0
 
     def run(self, top: int, most: int) -> Found:
         """Take the first that waits, again and again: a build is weighed, a weighed one judged, a whole one kept."""
@@ -97,7 +100,7 @@ class _Search:
             self._wait(None, None, self.machine.cost)
         for build in every_build(question):
             self._wait(build, build, KINDS[build.way] + penalty_of(question, build) + self.machine.cost)
-        considered, judged = self.number, 0
+        considered = self.number
         seen: set[tuple[object, ...]] = set()
         while self.waiting and len(self.found) < top:
             _, _, item = heapq.heappop(self.waiting)
@@ -108,8 +111,7 @@ class _Search:
                 if name not in seen and not self._same_again(item):
                     seen.add(name)
                     self.found.append(item)
-            elif judged < most:
-                judged += 1
+            elif self.judged < most:
                 self._judge(item)
         return Found(tuple(self.found), considered, tuple(self.refused), tuple(self.dead_ends))
 
@@ -125,7 +127,8 @@ class _Search:
             self._wait(build, weighed, weighed.cost + self.machine.cost)
 
     def _judge(self, weighed: Weighed | None) -> None:
-        candidate, refusal = judge(self.question, weighed, self.machine.tolerated)
+        candidate, refusal, tries = judge(self.question, weighed, self.machine.tolerated)
+        self.judged += tries
         build = weighed.build if weighed is not None else None
         if candidate is not None:
             self._wait(build, candidate, candidate.cost)
@@ -274,18 +277,22 @@ def _name(candidate: Candidate, every: bool) -> tuple[object, ...]:
 
 def judge(
     question: Question, weighed: Weighed | None, tolerated: frozenset[str]
-) -> tuple[Candidate | None, Refusal | None]:
-    """A candidate put in place, judged and mended; or the error that stayed."""
+) -> tuple[Candidate | None, Refusal | None, int]:
+    """A candidate put in place, judged and mended, or the error that stayed; and how many environments that took."""
     environment, changes = copied(question.environment), list[Change]()
     if weighed is not None:
         environment, changes = applied(question, weighed)
     lacking = put_missing(question, environment, changes)
     if lacking is not None:
-        return None, lacking
-    found = _Settling(question, weighed, tolerated, _STRICT - question.warned).settle(environment, changes, _ROUNDS)
-    if found[0] is None and found[1] is not None and found[1].fact[:6] in _STRICT:
-        return _Settling(question, weighed, tolerated).settle(environment, changes, _ROUNDS)
-    return found
+        return None, lacking, 1
+    tries = 0
+    for strict in (_STRICT - question.warned, frozenset[str]()):
+        settling = _Settling(question, weighed, tolerated, strict)
+        candidate, refusal = settling.settle(environment, changes, _ROUNDS)
+        tries += settling.tries
+        if candidate is not None or refusal is None or refusal.fact[:6] not in strict:
+            break
+    return candidate, refusal, tries
 
 
 class _Settling:
@@ -302,6 +309,7 @@ class _Settling:
         self.question = question
         self.weighed = weighed
         self.unwanted = question.unwanted | strict
+        self.tries = 0
         self.tolerable = tolerable
         """Codes of the machine's own faults: tolerated where nothing mends them."""
         self.tolerated: dict[str, str] = {}
@@ -315,16 +323,19 @@ class _Settling:
         refusal = self._unkept(environment, changes) or agreed(question, environment)
         if refusal is not None:
             return None, refusal
+        self.tries += 1
         context = question.judged(environment)
-        wrong = next(errors(context, frozenset(self.tolerated), self.unwanted), None)
+        wrong, warned = self._first_wrong(context)
         if wrong is None:
             unmet = _unmet(question, context)
-            return (None, unmet) if unmet is not None else (self._whole(environment, changes, context), None)
+            return (None, unmet) if unmet is not None else (self._whole(environment, changes, context, warned), None)
         code, problem = wrong
         refusal = Refusal(f"{code} {problem.title}", problem.title)
         blocked: set[str] = set()
         for changed, more in mended(question, context, environment, changes, code, problem, blocked):
-            if changed == environment or rounds == 0:
+            if rounds == 0 or self.tries >= _TRIES:
+                break
+            if changed == environment:
                 continue
             found, deeper = self.settle(changed, changes + more, rounds - 1)
             if found is not None:
@@ -337,6 +348,15 @@ class _Settling:
             return self.settle(environment, changes, rounds)
         return None, refusal
 
+    def _first_wrong(self, context: Context) -> tuple[tuple[str, Problem] | None, frozenset[str]]:
+        """The first error, else the codes of all warnings."""
+        warned = set()
+        for code, problem in errors(context, frozenset(self.tolerated), _EVERY):
+            if problem.severity is Severity.ERROR or code in self.unwanted:
+                return (code, problem), frozenset()
+            warned.add(code)
+        return None, frozenset(warned)
+
     def _unkept(self, environment: Environment, changes: list[Change]) -> Refusal | None:
         word = moved(self.question, environment, changes)
         if word is None:
@@ -344,14 +364,13 @@ class _Settling:
         label = self.weighed.build.label if self.weighed is not None else "what has to change"
         return Refusal(fact(self.question, word), f"{label} would change it")
 
-    def _whole(self, environment: Environment, changes: list[Change], context: Context) -> Candidate:
+    def _whole(
+        self, environment: Environment, changes: list[Change], context: Context, warned: frozenset[str]
+    ) -> Candidate:
         cost = weight(changes) + (self.weighed.penalty if self.weighed else 0)
-        now = self.question.warned
-        found = [item for item in diagnose(context) if item.severity is Severity.WARNING]
-        new = tuple(item.code for item in found if item.code not in now)
-        return Candidate(
-            self.weighed, environment, tuple(changes), cost, context, tuple(self.tolerated.values()), found, new
-        )
+        remaining = tuple(self.tolerated.values())
+        new = warned - self.question.warned
+        return Candidate(self.weighed, environment, tuple(changes), cost, context, remaining, new)
 
 
 def _unmet(question: Question, context: Context) -> Refusal | None:
