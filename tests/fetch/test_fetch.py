@@ -244,6 +244,8 @@ def test_what_broke_off_is_carried_on(tmp_path: Path) -> None:
     def breaking(path: str, headers: dict[str, str]) -> Answer:
         if not path.startswith("/files/"):
             return served(path, headers)
+        if headers.get("range", "").startswith("bytes=-"):
+            return 200, {}, b"this server gives no ends"
         ranges.append(headers.get("range"))
         if len(ranges) > 3:
             start = int(str(ranges[-1]).removeprefix("bytes=").removesuffix("-"))
@@ -359,7 +361,7 @@ def test_a_login_goes_to_its_own_host_alone_and_is_never_shown(tmp_path: Path) -
         with serving(closed) as index:
             result = fetch(tmp_path / "files", plan_of(("a", "1.0")), index.replace("//", "//user:hunter2@"))
     assert result.code == 0, result.err
-    assert seen == [None]
+    assert set(seen) == {None}
     texts = [
         result.out,
         result.err,
@@ -392,7 +394,7 @@ def test_a_place_that_is_none_is_one_line(tmp_path: Path) -> None:
 
 
 def test_two_at_once_do_not_meet(tmp_path: Path) -> None:
-    from trtdoctor.fetch.folder import opened
+    from trtdoctor.net.landing import opened
 
     with serving(Index({"a": [wheel("a", "1", ANY)]})) as index, opened(str(tmp_path / "files")):
         result = fetch(tmp_path / "files", plan_of(("a", "1")), index)

@@ -23,10 +23,11 @@ from tests.mirror.needs import program
 from tests.mirror.simple_index import File, Index, serving, stub, wheel
 from trtdoctor.config.mirrors import Mirror
 from trtdoctor.mirror.apply import Outcome, apply
-from trtdoctor.mirror.apply_files import INCOMING, SET_ASIDE
 from trtdoctor.mirror.emit import EmitOptions, emit
 from trtdoctor.mirror.tools import ToolError
 from trtdoctor.mirror.wants import SyncItem
+from trtdoctor.net.landing import SET_ASIDE
+from trtdoctor.net.landing import UNDER_WAY as INCOMING
 
 VERSION = "11.4.0.106"
 FOREIGN = "cp310-none-manylinux_2_28_aarch64"

@@ -24,9 +24,9 @@ def command(place: str, sha256: str | None, config_file: str | None, no_config: 
     from trtdoctor.matrix import MatrixError, load
     from trtdoctor.matrix.bundle import install, read, validate
     from trtdoctor.matrix.fetch import check, fetch
-    from trtdoctor.net.words import shown
     from trtdoctor.matrix.installed import calendar
     from trtdoctor.matrix.load import PACKAGED
+    from trtdoctor.net.words import shown
 
     if sha256 is not None and not re.fullmatch(r"\s*[0-9a-fA-F]{64}\s*", sha256):
         raise click.UsageError("--sha256: wanted 64 hexadecimal digits")

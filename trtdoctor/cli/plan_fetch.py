@@ -34,24 +34,25 @@ Examples:
 @click.argument("directory", metavar="DIR")
 @click.option("--from-file", metavar="FILE|-", help="The plan that was written. Otherwise DIR's, or a new one.")
 @click.option("--images", is_flag=True, help="Save the container image of the plan too, with skopeo or docker.")
+@click.option("--dry-run", is_flag=True, help="Only say which files would come, and how large they are.")
 @click.pass_context
-def command(context: click.Context, directory: str, from_file: str | None, images: bool) -> int:
+def command(context: click.Context, directory: str, from_file: str | None, images: bool, dry_run: bool) -> int:
     """Download every file of a plan and all that it needs into DIR, for an installation without network.
 
     Files come from the index that pip is configured with; the wheel behind a stub from where its build would fetch it.
     Each is verified by its SHA-256; what broke off is carried on by running it again.
     """
-    from trtdoctor.fetch.folder import FolderError
     from trtdoctor.fetch.run import FetchError
     from trtdoctor.fetch.target import TargetError
+    from trtdoctor.net.landing import LandingError
 
     plan, matrix = _plan(context, directory, from_file)
     if not plan.pins and not images:
         hint = f"; --images saves {plan.image}" if plan.image else ""
         raise click.ClickException(f"this plan installs nothing by pip (it is for {plan.install}){hint}")
     try:
-        return _fetch(plan, matrix, directory, images)
-    except (FetchError, FolderError, TargetError) as error:
+        return _fetch(plan, matrix, directory, images, dry_run)
+    except (FetchError, LandingError, TargetError) as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"{error.filename or directory}: {error.strerror or error}") from None
@@ -72,17 +73,21 @@ def _plan(context: click.Context, directory: str, from_file: str | None) -> tupl
     return make(from_file)
 
 
-def _fetch(plan: Planned, matrix: Matrix, directory: str, images: bool) -> int:
+def _fetch(plan: Planned, matrix: Matrix, directory: str, images: bool, dry_run: bool) -> int:
     from trtdoctor.fetch import pages
 
     found: Fetched | None = None
     if plan.pins:
         from trtdoctor.fetch.run import fetch
 
-        found = fetch(plan, directory, matrix, os.environ, _tell, _watch)
+        with _place(directory, dry_run) as place:
+            found = fetch(plan, place, matrix, os.environ, _tell, _watch, dry_run=dry_run)
         plan = found.plan
-        pages.write(plan, directory)
-    if images:
+        if not dry_run:
+            pages.write(plan, directory)
+    if images and dry_run:
+        _tell(f"  {plan.image}: saved by skopeo or docker")
+    elif images:
         from trtdoctor.fetch.images import save
 
         plan = save(plan, directory, os.environ, _tell)
@@ -95,9 +100,21 @@ def _fetch(plan: Planned, matrix: Matrix, directory: str, images: bool) -> int:
     if found is not None and found.missing:
         _tell(f"put what is missing into {directory}, or reach it otherwise, and run this again")
         return 1
-    if plan.pins and found is not None:
+    if found is not None and not dry_run:
         say(f"install with no network:\n  {pages.install_command(directory, nested=found.nested)}\n")
     return 0
+
+
+@contextmanager
+def _place(directory: str, dry_run: bool) -> Iterator[str]:
+    """The folder; for a dry run where there is none yet one that goes away again."""
+    if not dry_run or os.path.isdir(directory):
+        yield directory
+        return
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="trtdoctor-") as place:
+        yield place
 
 
 # -- telling -----------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tarfile
 import zipfile
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from trtdoctor.record import record
 from trtdoctor.requirements import toml
@@ -52,10 +52,10 @@ class Archive:
     """None for what is no stub."""
 
 
-def of_wheel(path: str) -> tuple[Requirement, ...]:
-    """The requirements of a wheel. Raises :class:`ContentError` and OSError."""
+def of_wheel(file: str | IO[bytes]) -> tuple[Requirement, ...]:
+    """The requirements of a wheel. Raises :class:`ContentError`, OSError, and what reading ``file`` raises."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             names = [
                 name for name in archive.namelist() if name.count("/") == 1 and name.endswith(".dist-info/METADATA")
             ]
@@ -87,10 +87,10 @@ def of_archive(path: str) -> Archive:
         with tarfile.open(path, "r:*") as archive:
             found = {"PKG-INFO": b"", "pyproject.toml": b""}
             for number, member in enumerate(archive):
-                _, _, name = member.name.removeprefix("./").partition("/")
+                directory, _, name = member.name.removeprefix("./").rpartition("/")
                 if number > _MOST_MEMBERS or all(found.values()):
                     break
-                if name in found and member.isfile() and member.size < _MOST_METADATA:
+                if name in found and "/" not in directory and member.isfile() and member.size < _MOST_METADATA:
                     stream = archive.extractfile(member)
                     found[name] = stream.read() if stream is not None else b""
     except (tarfile.TarError, zlib.error, EOFError) as error:

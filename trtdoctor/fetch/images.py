@@ -8,10 +8,10 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 
-from trtdoctor.fetch.folder import UNDER_WAY, opened
 from trtdoctor.fetch.run import SECONDS, FetchError, Say
 from trtdoctor.mirror.tools import ToolError, run
 from trtdoctor.net.download import digest_of
+from trtdoctor.net.landing import opened
 from trtdoctor.planned import Planned, PlannedFile
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -27,7 +27,7 @@ def file_of(image: str) -> str:
 def save(plan: Planned, directory: str, environ: Mapping[str, str], say: Say) -> Planned:
     """Save the image of a plan; the plan with its file and digest. What is there already is left as it is.
 
-    Raises :class:`FetchError`, :class:`~trtdoctor.fetch.folder.FolderError` and OSError.
+    Raises :class:`FetchError`, :class:`~trtdoctor.net.landing.LandingError` and OSError.
     """
     image = plan.image
     if image is None:
@@ -38,8 +38,8 @@ def save(plan: Planned, directory: str, environ: Mapping[str, str], say: Say) ->
     if known is not None and known.sha256 and os.path.isfile(place) and digest_of(place) == known.sha256:
         say(f"  {name}: is there, SHA-256 verified")
         return plan
-    with opened(directory):
-        coming = os.path.join(directory, UNDER_WAY, name)
+    with opened(directory) as under_way:
+        coming = os.path.join(under_way, name)
         if os.path.exists(coming):
             os.unlink(coming)  # neither program carries on with a half-written file
         say(f"  {name}: saving {image}, which takes a while")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
-from trtdoctor.fetch.contents import Stub, of_archive, of_metadata, of_wheel
+from trtdoctor.fetch.contents import ContentError, Stub, of_archive, of_metadata, of_wheel
 from trtdoctor.fetch.folder import Folder
 from trtdoctor.fetch.shelves import Index, Offer, Shelves
 from trtdoctor.fetch.target import Target
 from trtdoctor.matrix import Matrix, artefacts
-from trtdoctor.net.http import Client
+from trtdoctor.net.http import Client, NetError
+from trtdoctor.net.remote_file import RemoteFile
 from trtdoctor.record import record
 
 if TYPE_CHECKING:
@@ -64,7 +65,10 @@ class Insides:
         return Inside(self._requires(offer))
 
     def _requires(self, offer: Offer) -> tuple[Requirement, ...]:
-        """By the metadata that the index gives, those that the matrix recorded of the same file, the file itself."""
+        """By the metadata that the index gives, those that the matrix recorded of the same file, the file itself.
+
+        What is learnt of a part that was not verified is only which further files come, and those are verified.
+        """
         if offer.file.metadata:
             url = f"{offer.file.url}.metadata"
             login = offer.login
@@ -75,8 +79,20 @@ class Insides:
         recorded = self._recorded(offer)
         if recorded is not None:
             return recorded
+        if not self._folder.has(offer):
+            parts = self._of_parts(offer)
+            if parts is not None:
+                return parts
         self._folder.bring(offer, aside=True)  # it may turn out not to be the one that is taken
         return of_wheel(self._folder.where(offer.file.name))
+
+    def _of_parts(self, offer: Offer) -> tuple[Requirement, ...] | None:
+        """By the end of the wheel, where its directory and most often its metadata are; None where that cannot be."""
+        auth = offer.login.auth() if offer.login is not None else None
+        try:
+            return of_wheel(cast("IO[bytes]", RemoteFile(self._client, offer.file.url, auth)))
+        except (NetError, ContentError):
+            return None
 
     def _recorded(self, offer: Offer) -> tuple[Requirement, ...] | None:
         from packaging.requirements import Requirement

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trtdoctor.fetch.contents import ContentError
-from trtdoctor.fetch.folder import Folder, FolderError, Held, Watch, opened, room_for
+from trtdoctor.fetch.folder import Folder, Held, Watch, room_for
 from trtdoctor.fetch.insides import Insides
 from trtdoctor.fetch.resolve import ResolveError, resolve
 from trtdoctor.fetch.shelves import Index, Offer, Shelves, of_pip
@@ -15,6 +15,7 @@ from trtdoctor.fetch.target import Target, target_of
 from trtdoctor.matrix import Matrix
 from trtdoctor.matrix.pipindex import IndexUnreachableError, certificates
 from trtdoctor.net.http import Client, NetError
+from trtdoctor.net.landing import LandingError, opened
 from trtdoctor.planned import Planned, PlannedFile
 from trtdoctor.record import record
 from trtdoctor.text import clean
@@ -57,9 +58,19 @@ class Fetched:
     """Whether the installation runs a pip of its own, which must be told to use the folder too."""
 
 
-def fetch(plan: Planned, directory: str, matrix: Matrix, environ: Mapping[str, str], say: Say, watch: Watch) -> Fetched:
+def fetch(
+    plan: Planned,
+    directory: str,
+    matrix: Matrix,
+    environ: Mapping[str, str],
+    say: Say,
+    watch: Watch,
+    *,
+    dry_run: bool = False,
+) -> Fetched:
     """Bring every distribution of a plan and all that they need into a folder.
 
+    ``dry_run`` only says what would come; what must be looked into for that is fetched and thrown away.
     Raises :class:`FetchError` when no index answers or nothing can be put there,
     :class:`~trtdoctor.fetch.target.TargetError`, and OSError.
     """
@@ -81,8 +92,8 @@ def fetch(plan: Planned, directory: str, matrix: Matrix, environ: Mapping[str, s
             run.choose()
             if shelves.is_down:
                 raise FetchError(f"{indexes[0].shown}: {shelves.is_down}")
-            return run.bring(folder, say)
-    except FolderError as error:
+            return run.tell(folder, say) if dry_run else run.bring(folder, say)
+    except LandingError as error:
         raise FetchError(str(error)) from None
 
 
@@ -137,7 +148,9 @@ class _Run:
 
         for name, version in self._plan.pins:
             wanted = Requirement(f"{name}=={version}")
-            if any(wanted.specifier.contains(offer.version, prereleases=True) for offer in self._shelves.offers(name)):
+            if self._newest(wanted) is None:
+                self._shelves.widen(name)
+            if self._newest(wanted) is not None:
                 yield wanted
                 continue
             names = [item.name for item in self._plan.files if item.distribution == name and item.version == version]
@@ -159,10 +172,22 @@ class _Run:
         offers = self._shelves.offers(root.name)
         return next((offer for offer in offers if root.specifier.contains(offer.version, prereleases=True)), None)
 
+    def _to_come(self, folder: Folder) -> list[Offer]:
+        return [item.offer for item in self._chosen if item.offer is not None and not folder.has(item.offer)]
+
+    def tell(self, folder: Folder, say: Say) -> Fetched:
+        """Say what would come, and how much that is."""
+        to_come = self._to_come(folder)
+        for offer in to_come:
+            say(f"  {offer.file.name}: {_amount(offer.file.size) if offer.file.size else 'of unknown size'}")
+        unknown = sum(offer.file.size is None for offer in to_come)
+        more = f" and {unknown} of unknown size" if unknown else ""
+        say(f"{len(to_come)} files to fetch, {_amount(sum(offer.file.size or 0 for offer in to_come))}{more}")
+        return Fetched(self._plan, tuple(dict.fromkeys(self._missing)), tuple(self._notes), self._nested)
+
     def bring(self, folder: Folder, say: Say) -> Fetched:
         """Fetch what was chosen; whatever goes wrong with one file does not stop the others."""
-        to_come = [item.offer for item in self._chosen if item.offer is not None and not folder.has(item.offer)]
-        full = room_for(folder.path, sum(offer.file.size or 0 for offer in to_come))
+        full = room_for(folder.path, sum(offer.file.size or 0 for offer in self._to_come(folder)))
         if full is not None:
             raise FetchError(full)
         files = []

@@ -84,7 +84,7 @@ class Shelves:
     def __init__(
         self, client: Client, indexes: Sequence[Index], target: Target, last_resort: Sequence[Index] = ()
     ) -> None:
-        """``last_resort`` are asked for what the others have nothing of that fits."""
+        """``last_resort`` are asked only where :meth:`widen` says so."""
         self._client = client
         self._indexes = tuple(indexes)
         self._last_resort = tuple(last_resort)
@@ -105,8 +105,14 @@ class Shelves:
     def offers(self, project: str) -> tuple[Offer, ...]:
         """The best file of each version that fits the target, newest first; wheels before source archives."""
         if project not in self._known:
-            found = self._best(project, self._indexes) or self._best(project, self._last_resort)
+            found = self._best(project, self._indexes)
             self._known[project] = tuple(found[version] for version in sorted(found, reverse=True))
+        return self._known[project]
+
+    def widen(self, project: str) -> tuple[Offer, ...]:
+        """The offers of a project, those of the indexes of the last resort among them."""
+        found = self._best(project, (*self._indexes, *self._last_resort))
+        self._known[project] = tuple(found[version] for version in sorted(found, reverse=True))
         return self._known[project]
 
     def _best(self, project: str, indexes: Sequence[Index]) -> dict[Version, Offer]:

@@ -7,7 +7,6 @@ wrong content is set aside, never overwritten.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shlex
 import shutil
@@ -22,12 +21,11 @@ from trtdoctor.mirror.tools import ToolError, find, run
 from trtdoctor.mirror.wants import SyncItem
 from trtdoctor.net import credentials
 from trtdoctor.net.credentials import CredentialsError, Login
+from trtdoctor.net.download import digest_of
 from trtdoctor.net.http import Client, NetError
+from trtdoctor.net.landing import LandingError, is_there, opened, set_aside, settle
 from trtdoctor.net.words import host_of, shown
-from trtdoctor.text import clean
 
-INCOMING = ".trtdoctor-incoming"
-SET_ASIDE = "set-aside"
 MOST_ARCHIVE = 256 << 20
 """Bytes of a source archive; those of the stack have some ten thousand."""
 _PAGE_SECONDS = 300.0
@@ -43,7 +41,7 @@ def jobs(items: Sequence[SyncItem], this: Run) -> Iterator[tuple[Job, ...]]:
         yield (*(Job(file.name, _Fetcher(file, into, "", (), this).tell) for file in wanted), *passed)
         return
     pip = _pip() if any(file.is_wheel for file in wanted) else ()
-    with _incoming(into) as incoming:
+    with _opened(into) as incoming:
         yield (*(Job(file.name, _Fetcher(file, into, incoming, pip, this).bring) for file in wanted), *passed)
 
 
@@ -84,39 +82,24 @@ class _Fetcher:
             return Outcome(self._wanted.name, FAILED, str(error.strerror or error))
 
     def _bring(self) -> Outcome:
-        name, aside = self._wanted.name, ""
+        name = self._wanted.name
         if self._is_there():
             return Outcome(name, "there", self._verified())
-        if os.path.lexists(self._place):
-            aside = f"; what was there is now {self._set_aside(self._place)}"
         fetched = self._by_pip() if self._wanted.is_wheel else self._by_ourselves()
-        digest = _digest(fetched)
+        digest = digest_of(fetched)
         if self._wanted.sha256 is not None and digest != self._wanted.sha256:
-            kept = self._set_aside(fetched)
+            kept = set_aside(fetched, self._into)
             return Outcome(
                 name, FAILED, f"it came with SHA-256 {digest[:12]}…, not with the one that is stated: {kept}"
             )
-        os.replace(fetched, self._place)
-        return Outcome(name, "done", self._verified() + aside)
+        aside = settle(fetched, self._place)
+        return Outcome(name, "done", self._verified() + (f"; what was there is now {aside}" if aside else ""))
 
     def _is_there(self) -> bool:
-        if os.path.islink(self._place) or not os.path.isfile(self._place):
-            return False
-        if self._wanted.sha256 is not None:
-            return _digest(self._place) == self._wanted.sha256
-        return self._wanted.size is not None and os.path.getsize(self._place) == self._wanted.size
+        return is_there(self._place, self._wanted.size, self._wanted.sha256)
 
     def _verified(self) -> str:
         return f"SHA-256 {self._wanted.sha256}" if self._wanted.sha256 else "not verified: the index states no SHA-256"
-
-    def _set_aside(self, path: str) -> str:
-        """Move a file to where no installer looks; where it is then."""
-        directory = os.path.join(self._into, SET_ASIDE)
-        os.makedirs(directory, exist_ok=True)
-        known = os.path.isfile(path) and not os.path.islink(path)
-        kept = os.path.join(directory, f"{self._wanted.name}.{_digest(path)[:12] if known else 'link'}")
-        os.replace(path, kept)
-        return os.path.join(SET_ASIDE, os.path.basename(kept))
 
     def _by_pip(self) -> str:
         """Where the wheel lies then. Raises :class:`ToolError` with what pip says."""
@@ -222,50 +205,13 @@ def _pip() -> tuple[str, ...]:
 
 
 @contextmanager
-def _incoming(into: str) -> Iterator[str]:
-    """An empty directory beside the files, for what is under way; one run at a time has it.
-
-    What an interrupted run left in it is thrown away. Raises :class:`ToolError`.
-    """
-    place = os.path.join(into, INCOMING)
+def _opened(into: str) -> Iterator[str]:
+    """As :func:`~trtdoctor.net.landing.opened`. Raises :class:`ToolError`."""
     try:
-        os.makedirs(place, mode=0o700, exist_ok=True)
-        handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
-    except OSError as error:
-        raise ToolError(f"{clean(into, 200)}: {error.strerror or error}") from None
-    try:
-        _lock(handle, into)
-        _empty(place)
-        yield place
-        shutil.rmtree(place, ignore_errors=True)
-    finally:
-        os.close(handle)
-
-
-def _lock(handle: int, into: str) -> None:
-    import fcntl
-
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise ToolError(f"{clean(into, 200)}: another run is fetching files there") from None
-
-
-def _empty(place: str) -> None:
-    with os.scandir(place) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path)
-            else:
-                os.unlink(entry.path)
-
-
-def _digest(path: str) -> str:
-    made = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while part := stream.read(1 << 20):
-            made.update(part)
-    return made.hexdigest()
+        with opened(into) as incoming:
+            yield incoming
+    except LandingError as error:
+        raise ToolError(str(error)) from None
 
 
 def _with_login(url: str, login: Login) -> str:

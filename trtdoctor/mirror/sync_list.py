@@ -69,8 +69,8 @@ def read(content: bytes) -> tuple[SyncItem, ...]:
 def _item(entry: Any, where: str) -> SyncItem:
     if not isinstance(entry, dict):
         raise SyncListError(f"{where}: is no object")
-    said = {name: _text(entry.get(name), f"{where}: {name}") for name in _TEXTS}
-    maybe = {name: _maybe(entry.get(name), f"{where}: {name}") for name in _OPTIONAL}
+    said: dict[str, Any] = {name: _text(entry.get(name), f"{where}: {name}") for name in _TEXTS}
+    maybe: dict[str, Any] = {name: _maybe(entry.get(name), f"{where}: {name}") for name in _OPTIONAL}
     platforms = _list(entry.get("platforms", []), f"{where}: platforms")
     files = _list(entry.get("files", []), f"{where}: files")
     return SyncItem(
