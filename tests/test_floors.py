@@ -18,6 +18,7 @@ FLOORS = [
     {"matrix", "probes", "declared", "redaction", "requirements"},
     {"engine", "stack", "stated_environment"},
     {"demands", "waivers"},
+    {"planned_commands"},
     {"policy", "planned"},
     {"obtainable"},
     {"canary", "inventory", "reconcile", "rules"},

@@ -1,26 +1,43 @@
 """``trtdoctor-plan.yaml``: what was planned, written down so exactly that it can be replayed on the next machine.
 
-A file from elsewhere is only read: names and versions are checked, and every command is made anew from them.
+A file from elsewhere is only read: names and versions are checked, and a command that holds anything but words of this
+program and names of the plan is a note for people, no command.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
+from trtdoctor.lazyre import pattern
 from trtdoctor.record import record
 from trtdoctor.text import clean
 
 SCHEMA = "trtdoctor-plan-file/1"
 NAME = "trtdoctor-plan.yaml"
-_DISTRIBUTION = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,98}[a-z0-9])?")
-_VERSION = re.compile(r"\d[0-9A-Za-z.+!_-]{0,63}")
-_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+!-]{0,250}")
-_IMAGE = re.compile(r"[a-z0-9][a-z0-9.:-]{0,100}(?:/[a-z0-9._-]{1,100}){1,6}:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{0,100}")
-_PACKAGE_VERSION = re.compile(r"[0-9][0-9A-Za-z.+:~-]{0,100}")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
+MAX_BYTES = 4 << 20
+"""A file is at most this long; a plan takes some kilobytes."""
+_DISTRIBUTION = pattern(r"[a-z0-9](?:[a-z0-9-]{0,98}[a-z0-9])?")
+_NUMBER = r"[0-9][0-9A-Za-z.+!_-]{0,63}"
+_VERSION = pattern(_NUMBER)
+_PYTHON = pattern(r"[0-9]{1,2}\.[0-9]{1,3}")
+_WORD = pattern(r"[a-z][a-z-]{0,30}")
+_DAY = pattern(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_FILE = pattern(r"[A-Za-z0-9_][A-Za-z0-9._+!-]{0,250}")
+_PART = r"[a-z0-9]{1,60}(?:[._-]{1,2}[a-z0-9]{1,60}){0,8}"
+_IMAGE = pattern(rf"{_PART}(?::[0-9]{{1,5}})?(?:/{_PART}){{1,6}}:[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}}")
+_PACKAGE = pattern(r"[a-z0-9][a-z0-9+.-]{0,100}")
+_PACKAGE_VERSION = pattern(r"[0-9][0-9A-Za-z.+:~-]{0,100}")
+_DIGEST = pattern(r"[0-9a-f]{64}")
+_HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?(?::[0-9]{1,5})?"
+_ADDRESS = pattern(rf"https?://{_HOST}(?:/[A-Za-z0-9._~/-]{{0,200}})?")
 _MOST = 1000
+"""Entries of a list, and of a mapping."""
+_DEEPEST = 6
+"""Levels of the environment."""
+_LONGEST = 500
+"""Characters of a text; a command may be longer."""
 
 
 class PlannedError(ValueError):
@@ -41,6 +58,8 @@ class PlannedFile:
     """The simple index that it comes from, where that is not the one that pip is configured with."""
     stub: bool = False
     """Whether it is a stub whose build fetches the real wheel."""
+    is_for_build: bool = False
+    """Whether it is only needed to build others of the files."""
 
 
 @record
@@ -135,28 +154,36 @@ def to_yaml(planned: Planned) -> str:
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
+def is_pin(name: str, version: str) -> bool:
+    """Whether both have the form of a Python distribution and its version: then they are no option and no shell."""
+    return bool(_DISTRIBUTION.fullmatch(name) and _VERSION.fullmatch(version))
+
+
 def from_yaml(content: bytes) -> Planned:
     """Read a file. Raises :class:`PlannedError`; keys that this program does not know are ignored."""
-    from trtdoctor.yamlfile import YamlError, parse
-
-    try:
-        document = parse(content)
-    except YamlError as error:
-        raise PlannedError(str(error)) from None
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        said = clean(str(document.get("schema")), 60) if isinstance(document, dict) else "no mapping"
-        raise PlannedError(f"no plan: it says {said}, wanted {SCHEMA}")
+    document = _document(content)
     made, driver, cuda, pip = (_mapping(document, key) for key in ("made", "driver", "cuda", "pip"))
-    environment = document.get("environment")
-    if environment is not None and not isinstance(environment, dict):
-        raise PlannedError("environment: wanted a mapping")
+    pins = tuple(_pair(text, "==", _DISTRIBUTION, _VERSION, "pip: pins") for text in _texts(pip, "pins"))
+    apt = tuple(_pair(text, "=", _PACKAGE, _PACKAGE_VERSION, "apt") for text in _texts(document, "apt"))
+    for where, pairs in (("pip: pins", pins), ("apt", apt)):
+        if len(dict(pairs)) < len(set(pairs)):
+            raise PlannedError(f"{where}: one name with two versions")
+    image = _formed(document, "image", _IMAGE)
+    extra_index = _address(pip, "extra_index")
+    environment = _environment(document)
+    if not (pins or apt or image or environment):
+        raise PlannedError("it plans nothing: no pins, no packages, no image and no environment")
+    own = frozenset(
+        (*(f"{name}=={version}" for name, version in pins), *(f"{name}={version}" for name, version in apt))
+        + (*(name for name, _ in apt), *filter(None, (image, extra_index)))
+    )
     return Planned(
         title=_text(document, "title") or "a plan",
-        install=_text(document, "install") or "keep",
-        program=(_text(made, "by") or "").removeprefix("trtdoctor "),
-        matrix=_text(made, "matrix") or "",
-        matrix_digest=_text(made, "matrix_digest") or "",
-        made=_text(made, "on") or "",
+        install=_formed(document, "install", _WORD) or "keep",
+        program=_needed(made, "by").removeprefix("trtdoctor "),
+        matrix=_needed(made, "matrix"),
+        matrix_digest=_needed(made, "matrix_digest"),
+        made=_needed(made, "on"),
         goal=_texts(document, "goal"),
         requires=_texts(document, "requires"),
         why=_texts(document, "why"),
@@ -168,14 +195,56 @@ def from_yaml(content: bytes) -> Planned:
         cuda=_formed(cuda, "toolkit", _VERSION),
         cuda_download=_text(cuda, "download"),
         gpus=_texts(document, "gpus"),
-        python=_formed(document, "python", _VERSION),
-        pins=tuple(_pair(text, "==", _DISTRIBUTION, _VERSION, "pip: pins") for text in _texts(pip, "pins")),
-        extra_index=_address(_text(pip, "extra_index")),
+        python=_formed(document, "python", _PYTHON),
+        pins=pins,
+        extra_index=extra_index,
         files=tuple(_file(item) for item in _list(document, "files")),
-        apt=tuple(_pair(text, "=", _PACKAGE, _PACKAGE_VERSION, "apt") for text in _texts(document, "apt")),
-        image=_formed(document, "image", _IMAGE),
-        commands=tuple(_command(item) for item in _list(document, "commands")),
+        apt=apt,
+        image=image,
+        commands=tuple(_command(item, own, image) for item in _list(document, "commands")),
     )
+
+
+def _document(content: bytes) -> dict[str, Any]:
+    from trtdoctor.yamlfile import YamlError, parse
+
+    if len(content) > MAX_BYTES:
+        raise PlannedError(f"longer than {MAX_BYTES >> 20} MiB")
+    try:
+        document = parse(content)
+    except YamlError as error:
+        raise PlannedError(clean(str(error), 200)) from None
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        said = clean(str(document.get("schema")), 60) if isinstance(document, dict) else "no mapping"
+        raise PlannedError(f"no plan: it says {said}, wanted {SCHEMA}")
+    return document
+
+
+def _environment(document: dict[str, Any]) -> dict[str, Any] | None:
+    """The environment that results, as far as ``--declared`` would take it; None where there is none."""
+    from trtdoctor.declared import KEYS, DeclarationError, snapshot_of
+
+    found = {key: _cleaned(value, 1) for key, value in _mapping(document, "environment").items() if key in KEYS}
+    try:
+        snapshot_of(found)
+    except DeclarationError as error:
+        raise PlannedError(f"environment: {error}") from None
+    return found or None
+
+
+def _cleaned(value: Any, depth: int) -> Any:
+    """Plain data from outside with every text of it cleaned."""
+    if isinstance(value, str):
+        return clean(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, (int, float)) and math.isfinite(value) and abs(value) < 1 << 63:
+        return value
+    if isinstance(value, (list, dict)) and len(value) <= _MOST and depth < _DEEPEST:
+        if isinstance(value, list):
+            return [_cleaned(item, depth + 1) for item in value]
+        return {clean(str(key), 200): _cleaned(item, depth + 1) for key, item in value.items()}
+    raise PlannedError(f"environment: {clean(str(value), 40)!r} has no place there")
 
 
 def _mapping(document: dict[str, Any], key: str) -> dict[str, Any]:
@@ -193,29 +262,47 @@ def _list(document: dict[str, Any], key: str) -> list[Any]:
         return []
     if not isinstance(found, list):
         raise PlannedError(f"{key}: wanted a list")
-    return found[:_MOST]
+    if len(found) > _MOST:
+        raise PlannedError(f"{key}: more than {_MOST}")
+    return found
 
 
-def _text(document: dict[str, Any], key: str) -> str | None:
+def _text(document: dict[str, Any], key: str, longest: int = _LONGEST) -> str | None:
     found = document.get(key)
     if found is None:
         return None
     if not isinstance(found, str):
         raise PlannedError(f"{key}: wanted text in quotes, found {type(found).__name__}")
-    return clean(found, 500)
+    return clean(found, longest)
 
 
 def _texts(document: dict[str, Any], key: str) -> tuple[str, ...]:
     found = _list(document, key)
     if not all(isinstance(item, str) for item in found):
         raise PlannedError(f"{key}: wanted a list of texts")
-    return tuple(clean(item, 500) for item in found)
+    return tuple(clean(item, _LONGEST) for item in found)
 
 
 def _formed(document: dict[str, Any], key: str, form: re.Pattern[str]) -> str | None:
     text = _text(document, key)
     if text is not None and not form.fullmatch(text):
         raise PlannedError(f"{key}: {text[:60]!r} is not of the form that is wanted there")
+    return text
+
+
+_MADE = {
+    "on": _DAY,
+    "by": pattern(rf"trtdoctor {_NUMBER}"),
+    "matrix": pattern(r"[0-9][0-9A-Za-z.+-]{0,40}"),
+    "matrix_digest": _DIGEST,
+}
+"""What a plan must say of itself."""
+
+
+def _needed(made: dict[str, Any], key: str) -> str:
+    text = _formed(made, key, _MADE[key])
+    if text is None:
+        raise PlannedError(f"made: {key} is missing (a plan says when, by what and with which matrix it was made)")
     return text
 
 
@@ -226,9 +313,10 @@ def _pair(text: str, sign: str, name: re.Pattern[str], version: re.Pattern[str],
     return head, tail
 
 
-def _address(text: str | None) -> str | None:
-    if text is not None and not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]{1,200}(?:/[A-Za-z0-9._~/-]{0,200})?", text):
-        raise PlannedError(f"{text[:60]!r} is no address of an index")
+def _address(document: dict[str, Any], key: str) -> str | None:
+    text = _text(document, key)
+    if text is not None and not _ADDRESS.fullmatch(text):
+        raise PlannedError(f"{key}: {text[:60]!r} is no address of an index")
     return text
 
 
@@ -236,25 +324,39 @@ def _file(item: Any) -> PlannedFile:
     if not isinstance(item, dict):
         raise PlannedError("files: wanted mappings")
     name = _text(item, "name") or ""
-    if not (_FILE.fullmatch(name) or _IMAGE.fullmatch(name) or _DISTRIBUTION.fullmatch(name.partition("==")[0])):
+    if not (
+        _FILE.fullmatch(name) or _IMAGE.fullmatch(name) or is_pin(name.partition("==")[0], name.partition("==")[2])
+    ):
         raise PlannedError(f"files: {name[:60]!r} is no name of a file")
-    size, stub = item.get("size"), item.get("stub", False)
+    size = item.get("size")
     if size is not None and (not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < 1 << 50):
         raise PlannedError(f"files: {name[:60]}: size: wanted a number of bytes")
-    if not isinstance(stub, bool):
-        raise PlannedError(f"files: {name[:60]}: stub: wanted true or false")
     return PlannedFile(
         name,
         _formed(item, "distribution", _DISTRIBUTION),
         _formed(item, "version", _VERSION),
         size,
         _formed(item, "sha256", _DIGEST),
-        _address(_text(item, "origin")),
-        stub,
+        _address(item, "origin"),
+        _truth(item, "stub"),
+        _truth(item, "is_for_build"),
     )
 
 
-def _command(item: Any) -> tuple[str, str]:
+def _truth(item: dict[str, Any], key: str) -> bool:
+    found = item.get(key, False)
+    if not isinstance(found, bool):
+        raise PlannedError(f"files: {key}: wanted true or false")
+    return found
+
+
+def _command(item: Any, own: frozenset[str], image: str | None) -> tuple[str, str]:
+    """One step; a command that is none of ours is a note. ``own`` are the names with versions that the plan has."""
+    from trtdoctor.planned_commands import is_ours
+
     if not isinstance(item, dict):
         raise PlannedError("commands: wanted mappings")
-    return _text(item, "kind") or "manual", _text(item, "text") or ""
+    kind, text = _text(item, "kind") or "manual", _text(item, "text", 4096) or ""
+    if kind == "shell" and is_ours(text, own, image):
+        return "shell", text
+    return ("edit" if kind == "edit" else "manual"), text

@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from trtdoctor.demands import Demand
     from trtdoctor.matrix import Matrix
+    from trtdoctor.planned import Planned
     from trtdoctor.snapshot import Snapshot
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -61,6 +62,16 @@ def read_declared(name: str) -> Any:
         return parse(read_input(name, "declared environment"))
     except YamlError as error:
         raise click.ClickException(f"declared environment {name}: {error}") from None
+
+
+def read_planned(name: str) -> Planned:
+    """A plan from its file (``trtdoctor plan --write``)."""
+    from trtdoctor.planned import PlannedError, from_yaml
+
+    try:
+        return from_yaml(read_input(name, "plan"))
+    except PlannedError as error:
+        raise click.ClickException(f"plan {name}: {error}") from None
 
 
 def write_output(file: str, text: str) -> None:

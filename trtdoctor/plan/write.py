@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+
+from trtdoctor.findings import Fix
 from trtdoctor.matrix import tensorrt
 from trtdoctor.matrix.load import Matrix
 from trtdoctor.plan.commands import needs_extra_index
 from trtdoctor.plan.model import Plan, PlanReport
 from trtdoctor.plan.pins import EXTRA_INDEX
+from trtdoctor.plan.steps import VENV
 from trtdoctor.planned import Planned, PlannedFile
 from trtdoctor.versions import Version
 
@@ -54,8 +58,16 @@ def planned(report: PlanReport, plan: Plan, matrix: Matrix) -> Planned:
         ),
         apt=plan.apt,
         image=image,
-        commands=tuple((fix.kind, fix.text) for fix in plan.commands),
+        commands=tuple((fix.kind, _anywhere(fix)) for fix in plan.commands),
     )
+
+
+def _anywhere(fix: Fix) -> str:
+    """A command for the next machine: without the path of the Python on this one."""
+    words = shlex.split(fix.text) if fix.kind == "shell" else []
+    if words[1:2] != ["-m"] or not {"/", "\\"} & set(words[0]) or words[0].startswith(f"{VENV}/"):
+        return fix.text
+    return shlex.join(["python3" if "/" in words[0] else "python", *words[1:]])
 
 
 def _toolkit(plan: Plan, matrix: Matrix) -> str | None:
