@@ -46,6 +46,8 @@ KEYS = (
 )
 _ASIDE = frozenset(("engine", "wants"))
 """Keys that say nothing of the machine."""
+_OF_MACHINE = ("os", "wsl", "arch", "glibc", "gpus", "driver", "container", "loader")
+"""Keys of what is there before anything is installed."""
 _COPIES = ("cuda", "cudnn", "cublas", "nvrtc", "tensorrt")
 _ENTRY_KEYS = {
     "gpus": ("name", "compute_capability", "memory_gib", "mig", "vgpu"),
@@ -114,6 +116,15 @@ def _stated(environment: Any) -> dict[str, Any]:
         if key not in KEYS:
             raise DeclarationError(f"unknown key {_shown(key)}{_suggest(str(key), KEYS)}")
     return {key: value for key, value in environment.items() if value is not None}
+
+
+def machine_of(environment: dict[str, Any]) -> dict[str, Any]:
+    """The part of an environment that is there before anything is installed."""
+    found = {key: value for key, value in environment.items() if key in _OF_MACHINE}
+    container = found.get("container")
+    if isinstance(container, dict):
+        found["container"] = {key: value for key, value in container.items() if key != "image"}
+    return found
 
 
 def environment_of(settings: Iterable[str]) -> dict[str, Any]:

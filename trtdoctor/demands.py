@@ -277,7 +277,7 @@ def _version_of(item: Installation) -> str:
 def _tensorrt(demand: Demand, stack: Stack) -> Met:
     product = PRODUCTS[demand.subject]
     every = stack.installations.get("tensorrt", ())
-    items = _gotten(stack, [item for item in every if item.product == product])
+    items = gotten(stack, [item for item in every if item.product == product])
     if items:
         return _installed(demand, items, _version_of)
     if any(item.product is None for item in every):
@@ -297,7 +297,7 @@ def _tensorrt(demand: Demand, stack: Stack) -> Met:
 
 
 def _component(demand: Demand, stack: Stack) -> Met:
-    items = _gotten(stack, stack.installations.get(demand.subject, ()))
+    items = gotten(stack, stack.installations.get(demand.subject, ()))
     if items:
         return _installed(demand, items, _version_of)
     if stack.state(demand.subject) == ABSENT:
@@ -305,7 +305,7 @@ def _component(demand: Demand, stack: Stack) -> Met:
     return Met(demand, Answer.UNKNOWN, _wanted(demand), "nothing that tells")
 
 
-def _gotten(stack: Stack, items: Sequence[Installation]) -> list[Installation]:
+def gotten(stack: Stack, items: Sequence[Installation]) -> list[Installation]:
     """Those of ``items`` that are loaded, else that a Python process gets, else a program, as far as that is known."""
     items = [item for item in items if item.loaded] or list(items)
     if len(items) < 2:
@@ -438,7 +438,7 @@ def _precision(demand: Demand, stack: Stack) -> Met:
     if not stack.gpus:
         return Met(demand, Answer.NO, "it", _no_gpu(stack))
     every = stack.installations.get("tensorrt", ())
-    builders = _gotten(stack, [item for item in every if item.product in ("full", None)])
+    builders = gotten(stack, [item for item in every if item.product in ("full", None)])
     versions = [item.version for item in builders] or [None]
     said: list[tuple[Answer, str]] = []
     for gpu in stack.gpus:

@@ -6,13 +6,16 @@ planner can ask what would be found in an environment that does not exist yet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from trtdoctor.findings import Finding, Severity, SourceRef
+from trtdoctor.findings import Finding, SourceRef
 from trtdoctor.matrix import Fact, Matrix
 from trtdoctor.rules import AFTER_WAIVERS, RULES
 from trtdoctor.rules.base import Context, Problem, Rule
-from trtdoctor.stack import ABSENT, KNOWN, UNKNOWN
+from trtdoctor.rules.supposed import errors
+from trtdoctor.stack import ABSENT, UNKNOWN
+
+__all__ = ["diagnose", "errors", "on_waivers"]
 
 MAX_COMPONENTS = 3
 
@@ -63,29 +66,8 @@ def diagnose(context: Context, chosen: Callable[[str], bool] = lambda _: True) -
                 found.append(finding)
                 codes.update([rule.code] if chosen(rule.code) else [])
     _tell_missing(context, missing)
-    return found
-
-
-def errors(
-    context: Context, tolerated: frozenset[str] = frozenset(), unwanted: frozenset[str] = frozenset()
-) -> Iterator[tuple[str, Problem]]:
-    """Code and problem of each error that is none of ``tolerated``, as the rules come to them.
-
-    Like :func:`diagnose` for who asks of many environments whether they would do. Warnings of the codes ``unwanted``
-    count as errors.
-    """
-    codes: set[str] = set()
-    state = context.stack.state
-    for rule in RULES:
-        if rule.silenced_by and not codes.isdisjoint(rule.silenced_by):
-            continue
-        if any(state(need) != KNOWN for need in rule.needs):
-            continue
-        for problem in rule.check(context):
-            codes.add(rule.code)
-            bad = problem.severity is Severity.ERROR or (rule.code in unwanted and problem.severity is Severity.WARNING)
-            if bad and rule.code not in tolerated:
-                yield rule.code, problem
+    said_better = {code for rule in RULES if rule.code in codes for code in rule.instead_of}
+    return [item for item in found if item.code not in said_better]
 
 
 def _tell_missing(context: Context, missing: dict[str, list[str]]) -> None:

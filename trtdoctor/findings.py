@@ -16,6 +16,10 @@ STALE_DAYS = 120
 
 REQUIREMENT = "requirement"
 """The component of an :class:`Unknown` that says of a requirement that nobody can tell whether it is met."""
+PLAN = "plan"
+"""The component of an :class:`Unknown` that says of a part of a plan that nobody can tell whether it is here."""
+ASKED = (REQUIREMENT, PLAN)
+"""What somebody asked for by name: where nobody can tell, the question is not answered."""
 
 
 class RequirementError(Exception):
@@ -191,6 +195,19 @@ class MatrixInfo:
 
 
 @record
+class Against:
+    """The plan that an environment was compared with (``--against``)."""
+
+    title: str
+    made: str
+    """ISO date."""
+    matrix: str
+    """Version of the matrix that the plan rests on."""
+    matches: str
+    """``yes``, ``no``, or ``unknown`` where nothing differs as far as it is known, and not all is."""
+
+
+@record
 class Report:
     """The whole answer: what every renderer prints and every exit code follows from."""
 
@@ -210,6 +227,8 @@ class Report:
     """The file whose requirements, waivers and settings were used; None without one."""
     known: int | None = None
     """How many findings are left out because the recorded state beside it (``--baseline``) has them; None without."""
+    against: Against | None = None
+    """The plan that was compared with; None without one."""
     answers: Any = field(default=None, metadata={"json": False})
     """What answers requirements on the Snapshot (:class:`~trtdoctor.demands.Answers`); None for a report that was not
     made by ``judge``."""
@@ -253,8 +272,8 @@ class Report:
         if threshold == "never":
             return False
         if threshold == "unknown":
-            # A requirement that nobody can judge is not met, whatever else the verdict rests on.
-            unsure = any(item.component == REQUIREMENT for item in self.unknowns)
+            # What was asked for and nobody can judge is not there, whatever else the verdict rests on.
+            unsure = any(item.component in ASKED for item in self.unknowns)
             return unsure or self.verdict in (Verdict.BROKEN, Verdict.UNKNOWN)
         limit = Severity(threshold).rank
         return any(item.severity.rank <= limit for item in self.standing)
@@ -286,6 +305,7 @@ class Report:
             "interpreter": self.interpreter,
             "configuration": self.configuration,
             "known": self.known,
+            "against": plain(self.against),
         }
 
 

@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 from functools import partial
+from typing import TYPE_CHECKING
 
 from trtdoctor import __version__
 from trtdoctor.demands import Answers, Demand
 from trtdoctor.diagnosis import diagnose, on_waivers
 from trtdoctor.findings import (
-    REQUIREMENT,
+    ASKED,
+    Against,
     Finding,
     InventoryItem,
     MatrixInfo,
@@ -30,8 +32,11 @@ from trtdoctor.snapshot import Snapshot
 from trtdoctor.stack import Stack
 from trtdoctor.waivers import Waiver, waive
 
+if TYPE_CHECKING:
+    from trtdoctor.planned import Planned
+
 DEFAULT_GOAL = ("build", "run")
-_VITAL = ("driver", "gpu", "tensorrt", REQUIREMENT)
+_VITAL = ("driver", "gpu", "tensorrt", *ASKED)
 
 
 def judge(
@@ -47,6 +52,7 @@ def judge(
     waivers: Iterable[Waiver] = (),
     policy: Policy | None = None,
     fleet: Iterable[Snapshot] = (),
+    planned: Planned | None = None,
     configuration: str | None = None,
 ) -> Report:
     """Judge a Snapshot. ``select`` and ``ignore`` are codes or their prefixes (``DRV``, ``DRV1``, ``DRV101``).
@@ -54,12 +60,15 @@ def judge(
     ``outside`` are components that the question leaves out: that they are not known is not told, and plays no part in
     the verdict. ``demands`` are what is required beside the goal: one that is not met is an error, one that nobody can
     judge an unknown. What ``waivers`` cover counts for nothing; ``policy`` is what the site lets in; ``fleet`` are the
-    machines that mirrors are judged for, where they are several; ``configuration`` is where all of that comes from.
+    machines that mirrors are judged for, where they are several; ``planned`` is the plan that the Snapshot is to match;
+    ``configuration`` is where all of that comes from.
     """
     words = tuple(dict.fromkeys(goal)) or snapshot.wants or DEFAULT_GOAL
     stack = Stack(snapshot, matrix)
     machines = tuple(Stack(item, matrix) for item in fleet)
-    context = Context(stack, matrix, as_of, frozenset(words), tuple(demands), policy or Policy(), fleet=machines)
+    context = Context(
+        stack, matrix, as_of, frozenset(words), tuple(demands), policy or Policy(), fleet=machines, planned=planned
+    )
     chosen = partial(_chosen, select=tuple(select), ignore=tuple(ignore))
     found = reconcile(diagnose(context, chosen), snapshot)
     findings = [item for item in found if chosen(item.code)]
@@ -86,6 +95,7 @@ def judge(
         goal=words,
         interpreter=_interpreter(stack),
         configuration=configuration,
+        against=_against(context),
         answers=Answers(stack),
     )
 
@@ -109,6 +119,16 @@ def verdict_of(findings: Iterable[Finding], unknowns: Iterable[Unknown]) -> Verd
     if any(item.component in _VITAL for item in unknowns):
         return Verdict.UNKNOWN
     return Verdict.READY
+
+
+def _against(context: Context) -> Against | None:
+    """Whether this is what was planned, whatever findings were asked for."""
+    plan = context.planned
+    if plan is None:
+        return None
+    from trtdoctor.rules.planned_view import matches
+
+    return Against(plan.title, plan.made, plan.matrix, matches(context).value)
 
 
 def _interpreter(stack: Stack) -> dict[str, str | None] | None:

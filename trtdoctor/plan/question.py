@@ -6,7 +6,7 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from trtdoctor.declared import snapshot_of
+from trtdoctor.declared import machine_of, snapshot_of
 from trtdoctor.demands import PRODUCTS, Demand
 from trtdoctor.diagnosis import diagnose, errors
 from trtdoctor.findings import Severity
@@ -22,9 +22,6 @@ from trtdoctor.versions import Answer, Version, within
 
 if TYPE_CHECKING:
     from trtdoctor.obtainable import Obtainable
-
-_OF_MACHINE = ("os", "wsl", "arch", "glibc", "gpus", "driver", "container", "loader")
-"""What is there before anything is installed."""
 
 
 class Question:
@@ -88,11 +85,8 @@ class Question:
     @cached_property
     def bare(self) -> Environment:
         """The machine without what is installed on it."""
-        found = {key: value for key, value in self.environment.items() if key in _OF_MACHINE}
-        if "container" in found:
-            found["container"] = {key: value for key, value in found["container"].items() if key != "image"}
         words = [word for word in self.goal if word in ("build", "run")]
-        return {**found, "wants": words or ["build", "run"]}
+        return {**machine_of(self.environment), "wants": words or ["build", "run"]}
 
     @cached_property
     def unbound(self) -> Question:

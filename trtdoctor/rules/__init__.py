@@ -12,6 +12,7 @@ from trtdoctor.rules import (
     container,
     cuda,
     cudnn,
+    drift,
     driver_levels,
     driver_present,
     engine,
@@ -42,6 +43,7 @@ from trtdoctor.rules import (
     mirror_sides,
     mirror_stack,
     onnxruntime,
+    plan_outdated,
     policy,
     python,
     python_bindings,
@@ -88,7 +90,7 @@ FAMILIES: tuple[tuple[str, str, tuple[ModuleType, ...]], ...] = (
         "mirrors and what can be had from them",
         (mirror_stack, mirror_content, mirror_lag, mirror_sides, mirror_installed),
     ),
-    ("POL", "what the site itself demands", (policy, requirement, waiver)),
+    ("POL", "what the site itself demands", (policy, requirement, drift, plan_outdated, waiver)),
 )
 """Prefix, title and modules of each family, in the order of cause and effect: an earlier one is the likelier root."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
 from datetime import date
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from trtdoctor.demands import Demand
 from trtdoctor.findings import FoundFact, Remedy, Severity, Unknown
@@ -16,6 +16,9 @@ from trtdoctor.record import record
 from trtdoctor.snapshot import Snapshot
 from trtdoctor.stack import Stack
 from trtdoctor.waivers import Use
+
+if TYPE_CHECKING:
+    from trtdoctor.planned import Planned
 
 _T = TypeVar("_T")
 MAX_TITLE = 110
@@ -62,6 +65,8 @@ class Context:
     """What several rules ask for, worked out once in this judgement: :meth:`remember`."""
     fleet: tuple[Stack, ...] = ()
     """The machines that mirrors are judged for, where they are several; empty for that of ``stack`` alone."""
+    planned: Planned | None = None
+    """The plan that this environment is to match; None without one."""
 
     def remember(self, key: str, make: Callable[[], _T]) -> _T:
         """What ``make`` gives, made when it is first asked for."""
@@ -104,6 +109,8 @@ class Rule:
     silenced_by: tuple[str, ...]
     """Codes that, when found, are the cause of what this rule would say."""
     check: Check
+    instead_of: tuple[str, ...] = ()
+    """Codes of findings that are left out beside one of this rule, which runs later and says the same better."""
 
     @property
     def doc(self) -> str:
@@ -119,6 +126,7 @@ def rule(
     components: tuple[str, ...],
     needs: tuple[str, ...] = (),
     silenced_by: tuple[str, ...] = (),
+    instead_of: tuple[str, ...] = (),
 ) -> Callable[[Check], Check]:
     """Register the decorated function as a rule.
 
@@ -127,7 +135,8 @@ def rule(
     """
 
     def mark(check: Check) -> Check:
-        check.__rule__ = Rule(code, name, severity, components, needs, silenced_by, check)  # type: ignore[attr-defined]
+        made = Rule(code, name, severity, components, needs, silenced_by, check, instead_of)
+        check.__rule__ = made  # type: ignore[attr-defined]
         return check
 
     return mark
