@@ -39,7 +39,7 @@ def _private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "data"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
     monkeypatch.delenv("TRTDOCTOR_OVERLAY", raising=False)
-    for name in ("CONFIG", "FAIL_ON", "SELECT", "IGNORE", "REQUIRE", "GOAL", "CANARY"):
+    for name in ("CONFIG", "FAIL_ON", "SELECT", "IGNORE", "REQUIRE", "GOAL", "CANARY", "AGAINST"):
         monkeypatch.delenv(f"TRTDOCTOR_{name}", raising=False)
     for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE", "CI_PROJECT_DIR"):
         monkeypatch.delenv(name, raising=False)  # where the tests themselves run in CI

@@ -29,7 +29,7 @@ canary = "never"
 overlay = ["site.yaml", "/opt/rows.yaml"]
 matrix = ">=2026.11"
 matrix-digest = "AA"
-
+against = "trtdoctor-plan.yaml"
 [[waiver]]  # the first
 code = "trt601"
 component = "tensorrt"
@@ -97,8 +97,9 @@ def test_everything_that_can_be_set_is_read_with_its_line() -> None:
     assert found["ignore"].values == ("TOL",)
     assert found["overlay"].values == ("/project/site.yaml", "/opt/rows.yaml")
     assert found["matrix-digest"].values == ("ab" * 32,)
+    assert found["against"].values == ("/project/trtdoctor-plan.yaml",)
     flat = [item.where for item in found.values() if not item.key.startswith("policy.")]
-    assert flat == [f"trtdoctor.toml:{line}" for line in range(1, 10)]
+    assert flat == [f"trtdoctor.toml:{line}" for line in range(1, 11)]
 
 
 def test_a_policy_is_read_with_its_lines() -> None:

@@ -12,6 +12,7 @@ from trtdoctor.findings import Report
 if TYPE_CHECKING:
     from typing import Any
 
+    from trtdoctor.planned import Planned
     from trtdoctor.resolution import Libs
     from trtdoctor.snapshot import Snapshot
 
@@ -43,6 +44,7 @@ def check(
     select: Iterable[str] = (),
     ignore: Iterable[str] = (),
     require: Iterable[str] = (),
+    against: str | Path | Planned | None = None,
 ) -> Report:
     """Judge ``snapshot``, or this machine when none is given.
 
@@ -60,10 +62,14 @@ def check(
         ignore: codes or prefixes of codes to leave out.
         require: what else is required, such as ``tensorrt>=10.3,<11`` or ``gpu.memory>=16GiB``; one that is not met is
             an error of the report. To ask one afterwards: ``report.require(...)``.
+        against: the plan that the environment is to match (``trtdoctor plan --write``), or the path of its file; what
+            differs is a finding, and ``report.against.matches`` the answer.
 
     Raises:
         trtdoctor.matrix.MatrixError: the matrix cannot be read.
         trtdoctor.demands.DemandError: one of ``require`` cannot be read (a ValueError).
+        trtdoctor.planned.PlannedError: the file that ``against`` names is no plan (a ValueError).
+        OSError: it cannot be read.
         ValueError: ``python`` is no interpreter, or ``root`` no directory.
     """
     from trtdoctor.demands import parse_all
@@ -71,13 +77,23 @@ def check(
     from trtdoctor.matrix import load
 
     demands = parse_all(require)
+    planned = _planned(against)
     known = load(matrix)
     if snapshot is None:
         from trtdoctor.probes import collect
 
         snapshot = collect(known, python=python, root=root, observe=observe)
     day = as_of or date.today()
-    return judge(snapshot, known, as_of=day, goal=goal, select=select, ignore=ignore, demands=demands)
+    return judge(snapshot, known, as_of=day, goal=goal, select=select, ignore=ignore, demands=demands, planned=planned)
+
+
+def _planned(against: str | Path | Planned | None) -> Planned | None:
+    from trtdoctor.planned import MAX_BYTES, Planned, from_yaml
+
+    if against is None or isinstance(against, Planned):
+        return against
+    with open(against, "rb") as stream:
+        return from_yaml(stream.read(MAX_BYTES + 1))
 
 
 def assert_ready(
@@ -93,7 +109,8 @@ def assert_ready(
             ``never`` (then only the requirements count).
         python: path of the interpreter whose packages are looked at; None for the one that runs this.
         snapshot: facts taken elsewhere; None to inspect this machine.
-        options: as for :func:`check`: ``goal``, ``matrix``, ``as_of``, ``select``, ``ignore``, ``observe``, ``root``.
+        options: as for :func:`check`: ``goal``, ``matrix``, ``as_of``, ``select``, ``ignore``, ``observe``, ``root``,
+            ``against``.
 
     Returns:
         The report, which is good enough.

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trtdoctor.cli.configured import CHECKED, as_given, config_options, configured, goal_of, judged_by, matrix_of
+from trtdoctor.cli.configured import (
+    CHECKED,
+    against_option,
+    as_given,
+    config_options,
+    configured,
+    goal_of,
+    judged_by,
+    matrix_of,
+    planned_of,
+)
 from trtdoctor.cli.inputs import (
     collect_here,
     only_live,
@@ -37,6 +47,7 @@ Exit codes: 0 fine, 1 findings at or over --fail-on, 2 the check itself could no
 Examples:
   trtdoctor check
   trtdoctor check --snapshot host.json --format json
+  trtdoctor check --against trtdoctor-plan.yaml
   trtdoctor check --set tensorrt=10.9 --set gpu="Tesla T4" --set driver=535.104.05""",
 )
 @click.option("--python", metavar="PATH", help="Interpreter whose packages are looked at.")
@@ -80,6 +91,7 @@ Examples:
     type=click.Choice(("auto", "always", "never")),
     help="Build and run a small engine: where it can tell something (auto, the default of a live check), or always.",
 )
+@against_option
 @config_options
 @click.option("--baseline", metavar="FILE", help="Report only what a snapshot of a recorded state does not have.")
 @click.option("--redact", is_flag=True, help="Hide UUIDs, PCI ids, private paths.")
@@ -103,6 +115,7 @@ def command(
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     canary: str | None,
+    against: str | None,
     config_file: str | None,
     no_config: bool,
     baseline: str | None,
@@ -110,20 +123,28 @@ def command(
     verbose: bool,
 ) -> int:
     """Judge this machine, a snapshot, or a described environment, before any engine is built."""
-    if [snapshot_file, declared_file, baseline].count("-") > 1:
-        raise click.UsageError("only one of --snapshot, --declared and --baseline can read stdin")
+    if [snapshot_file, declared_file, baseline, against].count("-") > 1:
+        raise click.UsageError("only one of --snapshot, --declared, --baseline and --against can read stdin")
     live = not (snapshot_file or declared_file or settings)
     only_live(python, root, observe, live=live)
     if canary == "always" and (not live or root != "/"):
         raise click.UsageError("--canary always is for this machine, not for a snapshot, a description or another root")
     required = tuple(demand.text for demand in demands)
     given = as_given(
-        require=required, goal=goal, fail_on=fail_on, select=select, ignore=ignore, canary=canary, overlay=overlays
+        require=required,
+        goal=goal,
+        fail_on=fail_on,
+        select=select,
+        ignore=ignore,
+        canary=canary,
+        overlay=overlays,
+        against=against,
     )
     config = configured(config_file, no_config, given, CHECKED)
     matrix = matrix_of(config, matrix_directory)
     words = goal_of(config, matrix)
     good = read_snapshot(baseline) if baseline else None
+    plan = planned_of(config)
     snapshot = _snapshot(matrix, python, root, observe, snapshot_file, declared_file, settings)
     if engine_files:
         from trtdoctor.cli.engine_files import with_engines
@@ -145,13 +166,13 @@ def command(
     threshold = config.one("fail-on") or "error"
 
     def judged(facts: Snapshot) -> Report:
-        report = judged_by(config, matrix, facts, as_of=day, goal=words)
+        report = judged_by(config, matrix, facts, as_of=day, goal=words, planned=plan)
         if good is None:
             return report
         from trtdoctor.diff import only_new
 
         before = hidden(good) if facts.redacted else good  # else what is hidden in one would look new
-        return only_new(report, judged_by(config, matrix, before, as_of=day, goal=report.goal))
+        return only_new(report, judged_by(config, matrix, before, as_of=day, goal=report.goal, planned=plan))
 
     report = judged(snapshot)
     about = about_of("check", threshold, snapshot_file, declared_file)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from trtdoctor.findings import Report
     from trtdoctor.matrix import Matrix
+    from trtdoctor.planned import Planned
     from trtdoctor.snapshot import Snapshot
 
 CHECKED = tuple(name for name in KEYS if name != "matrix-digest")
@@ -40,10 +41,17 @@ def policy_options(command: _F) -> _F:
         if name in ("fail-on", "canary"):
             words = click.Choice(THRESHOLDS if name == "fail-on" else CANARY)
             command = click.option(f"--{name}", type=words, help=f"{key.help.capitalize()}.")(command)
+        elif name == "against":
+            command = against_option(command)
         elif not name.startswith(("matrix", "policy.")):
             help_ = f"{key.help.capitalize()} (repeatable)."
             command = click.option(f"--{name}", multiple=True, metavar=_METAVARS[name], help=help_)(command)
     return command
+
+
+def against_option(command: _F) -> _F:
+    """``--against FILE``."""
+    return click.option("--against", metavar="FILE|-", help="Is it what was planned (trtdoctor plan --write)?")(command)
 
 
 def policy_option(command: _F) -> _F:
@@ -139,7 +147,29 @@ def goal_of(config: Config, matrix: Matrix) -> tuple[str, ...]:
         raise (click.ClickException(f"{where}: {error.message}") if where else error) from None
 
 
-def judged_by(config: Config, matrix: Matrix, snapshot: Snapshot, *, as_of: date, goal: Iterable[str]) -> Report:
+def planned_of(config: Config) -> Planned | None:
+    """The plan that is to be matched, where one is set."""
+    name = config.one("against")
+    if name is None:
+        return None
+    from trtdoctor.cli.inputs import read_planned
+
+    try:
+        return read_planned(name)
+    except click.ClickException as error:
+        where = config.where("against")
+        raise (click.ClickException(f"{where}: {error.message}") if where else error) from None
+
+
+def judged_by(
+    config: Config,
+    matrix: Matrix,
+    snapshot: Snapshot,
+    *,
+    as_of: date,
+    goal: Iterable[str],
+    planned: Planned | None = None,
+) -> Report:
     """What the rules say of ``snapshot`` under everything that is set."""
     from trtdoctor.demands import parse_all
     from trtdoctor.judge import judge
@@ -154,5 +184,6 @@ def judged_by(config: Config, matrix: Matrix, snapshot: Snapshot, *, as_of: date
         demands=parse_all(config.all("require")),
         waivers=config.waivers_for(redacted=snapshot.redacted),
         policy=config.policy,
+        planned=planned,
         configuration=config.file,
     )

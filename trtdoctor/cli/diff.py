@@ -15,6 +15,7 @@ from trtdoctor.cli.configured import (
     goal_of,
     judged_by,
     matrix_of,
+    planned_of,
     policy_options,
 )
 from trtdoctor.cli.inputs import collect_here, only_live, parse_date, read_snapshot, root_directory
@@ -81,6 +82,7 @@ def command(
     config = configured(config_file, no_config, as_given(**options), CHECKED)
     matrix = matrix_of(config, matrix_directory)
     words = goal_of(config, matrix)
+    plan = planned_of(config)
     older = read_snapshot(before)
     newer = read_snapshot(now) if now is not None else collect_here(matrix, python, root=root, observe=observe)
     older, newer = _alike(older, newer, redact=redact)
@@ -88,7 +90,7 @@ def command(
     from trtdoctor.diff import compare
 
     words = words or newer.wants or older.wants
-    reports = [judged_by(config, matrix, item, as_of=day, goal=words) for item in (older, newer)]
+    reports = [judged_by(config, matrix, item, as_of=day, goal=words, planned=plan) for item in (older, newer)]
     found = compare(reports[0], reports[1], config.one("fail-on") or "error")
 
     def make(kind: str, color: bool) -> str:

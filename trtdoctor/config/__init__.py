@@ -147,6 +147,7 @@ KEYS: dict[str, Key] = {
         Key("ignore", "these codes or prefixes left out", True, _codes, (), "TRTDOCTOR_IGNORE"),
         Key("canary", "whether a small engine is built", False, _one_of(*CANARY), ("auto",), "TRTDOCTOR_CANARY"),
         Key("overlay", "a site's own rows", True, _any, (), "TRTDOCTOR_OVERLAY", os.pathsep, adds=True),
+        Key("against", "the plan that it is to match", False, _any, (), "TRTDOCTOR_AGAINST"),
         Key("matrix", "the versions of the matrix that will do", False, specifier),
         Key("matrix-digest", "the SHA-256 that `matrix update` insists on", False, _digest),
         Key("policy.channel", "latest, stable or lts", False, _one_of("latest", "stable", "lts"), ("latest",)),

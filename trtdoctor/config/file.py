@@ -26,6 +26,7 @@ _OTHER_NAMES = {
     "requires": "require",
     "waivers": _WAIVER,
     "overlays": "overlay",
+    "plan": "against",
     "goals": "goal",
     "sha256": "matrix-digest",
     "fail_on": "fail-on",
@@ -135,7 +136,7 @@ class _Reader:
         if not all(_is_text(item) for item in items):
             raise ConfigError(f"{where}: {name}: wanted {kind}")
         texts = tuple(clean(item).strip() for item in items)
-        if name == "overlay":
+        if name in ("overlay", "against"):
             texts = tuple(os.path.join(self.folder, os.path.expanduser(text)) for text in texts)
         return self.checked(name, where, lambda: key.check(texts) if texts else ())
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from trtdoctor.diff.components import Change, changes
-from trtdoctor.findings import REQUIREMENT, Finding, MatrixInfo, Report, Severity, Verdict, plain
+from trtdoctor.findings import ASKED, REQUIREMENT, Finding, MatrixInfo, Report, Severity, Verdict, plain
 from trtdoctor.judge import primary_of, verdict_of
 from trtdoctor.record import record
 
@@ -164,9 +164,11 @@ def _reasons(before: Report, now: Report, findings: tuple[FindingChange, ...], t
         if item.matters:
             yield f"{item.finding.code} is {'new' if item.state == 'new' else 'not what it was'}"
     if threshold == "unknown":
-        known = {item.needed for item in before.unknowns if item.component == REQUIREMENT}
-        open_ = [item.needed for item in now.unknowns if item.component == REQUIREMENT]
-        yield from (f"nobody can tell any more whether {needed} is met" for needed in open_ if needed not in known)
+        known = {item.needed for item in before.unknowns if item.component in ASKED}
+        for gone in now.unknowns:
+            if gone.component in ASKED and gone.needed not in known:
+                what = f"whether {gone.needed} is met" if gone.component == REQUIREMENT else gone.needed
+                yield f"nobody can tell any more {what}"
 
 
 def _notes(before: Report, now: Report) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from trtdoctor.findings import REQUIREMENT, Report, Verdict
+from trtdoctor.findings import ASKED, Report, Verdict
 from trtdoctor.render.ci import About, canary_of, lines_of, notes_of, only_redacted, placed, unknown_line
 from trtdoctor.text import harmless
 
@@ -80,7 +80,7 @@ def _unknowns(suite: Element, report: Report, about: About) -> None:
     """What could not be judged: a failure only where that makes the exit code 1."""
     for unknown in report.unknowns:
         case = _case(suite, f"{unknown.component} judged", "unknown", None)
-        counts = report.verdict is Verdict.UNKNOWN or unknown.component == REQUIREMENT
+        counts = report.verdict is Verdict.UNKNOWN or unknown.component in ASKED
         fails = about.fail_on == "unknown" and counts
         _outcome(case, "failure" if fails else "skipped", "unknown", unknown_line(unknown), [])
 

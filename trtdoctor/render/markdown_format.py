@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from trtdoctor.findings import Finding, Fix, InventoryItem, Report, SourceRef
 from trtdoctor.render.ci import About, canary_of, counted, notes_of, one_line, only_redacted, said_of
-from trtdoctor.render.parts import MEANS
+from trtdoctor.render.parts import MEANS, compared_with
 from trtdoctor.text import harmless
 
 _SIGNS = re.compile(r"[\\`*_{}\[\]<>|~&$#!^]")
@@ -52,7 +52,8 @@ def inline(text: str) -> str:
 
 def _summary(report: Report) -> str:
     goal = f" Goal: {inline(', '.join(report.goal))}." if report.goal else ""
-    return f"{MEANS[report.verdict].capitalize()} ({counted(report)}).{goal}"
+    plan = f" Plan: {inline(compared_with(report.against))}." if report.against is not None else ""
+    return f"{MEANS[report.verdict].capitalize()} ({counted(report)}).{goal}{plan}"
 
 
 def _finding(finding: Finding) -> Iterator[str]:

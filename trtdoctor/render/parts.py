@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from trtdoctor.findings import STALE_DAYS, Finding, Fix, MatrixInfo, Severity, Verdict
+from trtdoctor.findings import STALE_DAYS, Against, Finding, Fix, MatrixInfo, Severity, Verdict
 
 if TYPE_CHECKING:
     from trtdoctor.snapshot import ProbeOutcome
@@ -145,6 +145,13 @@ def python_line(python: dict[str, str | None] | None, paint: Paint) -> Iterator[
     if python and python.get("path"):
         chosen = _CHOSEN.get(python["chosen_by"] or "", python["chosen_by"])
         yield from labelled("python", f"{python['path']}, {python['version'] or 'version unknown'} ({chosen})", paint)
+
+
+def compared_with(plan: Against) -> str:
+    """The plan that was named, and whether this is it."""
+    answer = {"yes": "this is what was planned", "no": "this is not what was planned"}
+    words = answer.get(plan.matches, "not known whether this is what was planned")
+    return f"{plan.title}, made {plan.made}: {words}"
 
 
 def said(counts: dict[str, int]) -> str:

@@ -14,6 +14,7 @@ from trtdoctor.render.parts import (
     WIDTH,
     Paint,
     cell_lines,
+    compared_with,
     finding_lines,
     foot,
     labelled,
@@ -70,6 +71,8 @@ def _head(report: Report, paint: Paint) -> Iterator[str]:
     if notes:
         yield from labelled("besides", ", ".join(notes), paint)
     yield from labelled("goal", ", ".join(report.goal), paint)
+    if report.against is not None:
+        yield from labelled("plan", compared_with(report.against), paint)
     yield from python_line(report.interpreter, paint)
 
 
