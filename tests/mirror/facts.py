@@ -111,7 +111,12 @@ def pypi(
     }
     sides = tuple(MirrorSide(role, places[role], state) for role, state in said.items())
     fields: dict[str, Any] = {"id": "corp", "kind": "pypi", "upstream": INDEX, "mirror": MIRROR, "checked": CHECKED}
-    fields |= {"sides": sides, "items": tuple(items), "requests": 20, "asked": tuple(dict(above) | dict(here))}
+    fields |= {
+        "sides": sides,
+        "items": tuple(items),
+        "requests": 20,
+        "asked": tuple(dict.fromkeys(name for name, _ in (*above, *here))),
+    }
     return MirrorSource(**{**fields, **changes})
 
 

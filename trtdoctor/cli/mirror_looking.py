@@ -117,6 +117,8 @@ def looked(
     from trtdoctor.mirror.state import StateError, read
     from trtdoctor.mirror.take import take
 
+    for mirror in mirrors:
+        _needs_upstream(mirror, matrix)
     try:
         before = read(path) if path is not None else None
         found = take(
@@ -129,6 +131,18 @@ def looked(
     except StateError as error:
         raise click.ClickException(str(error)) from None
     return found
+
+
+def _needs_upstream(mirror: Mirror, matrix: Matrix) -> None:
+    """Refuse a mirror of which nobody says what it is compared with, before anybody is asked."""
+    from trtdoctor.matrix.mirrors import default_upstream
+
+    if mirror.upstream is not None or mirror.kind not in ("oci", "apt"):
+        return
+    if default_upstream(matrix, mirror.kind, mirror.mirror) is None:
+        where = f"{mirror.stated_at}: " if mirror.stated_at else ""
+        how = f"name it: {mirror.kind}:UPSTREAM=MIRROR, or upstream in the configuration"
+        raise click.ClickException(f"{where}{mirror.id}: its address does not tell its upstream; {how}")
 
 
 def remembered(config: Config, sources: Sequence[str], state_file: str | None) -> tuple[MirrorSource, ...]:

@@ -7,16 +7,8 @@ from trtdoctor.obtainable import HeldStack
 from trtdoctor.rules.base import Context
 from trtdoctor.rules.mirror_gap import Gap, lag_of, main_gap
 from trtdoctor.rules.mirror_lag import unfixed
-from trtdoctor.rules.mirror_sides import lacks
+from trtdoctor.rules.mirror_sides import MEANS, lacks
 from trtdoctor.rules.mirror_view import is_blank, machines
-
-_DOWN = ("unreachable", "denied", "other-kind", "hostile")
-_WORDS = {
-    "unreachable": "gives no answer",
-    "denied": "wants credentials",
-    "other-kind": "is no such service",
-    "hostile": "sends what no such service sends",
-}
 
 
 def headline_of(context: Context, source: MirrorSource) -> str:
@@ -28,8 +20,8 @@ def headline_of(context: Context, source: MirrorSource) -> str:
         return f"{known[0]} does not carry this at all"
     if side is not None and side.state == "absent":
         return f"{name} does not carry this at all"
-    if side is not None and side.state in _DOWN:
-        return f"{name} {_WORDS[side.state]}: what can be had from it is not known"
+    if side is not None and side.state in MEANS:
+        return f"{name} {MEANS[side.state]}: what can be had from it is not known"
     if source.kind == "status":
         return f"{name}: {'; '.join(_job(item) for item in source.items[:3]) or 'no job that was asked for'}"
     if side is not None and side.state == "inconsistent":

@@ -14,6 +14,8 @@ from trtdoctor.versions import Answer, Version
 
 LINE = "pip"
 _META = "tensorrt"
+_UPLOADED, _RECORDED = "upload-time", "recorded upload-time"
+"""What dates a distribution best: its index, and what the matrix recorded of upstream's."""
 
 
 def stacks(index: Index, wanted: Python = ANY) -> tuple[HeldStack, ...]:
@@ -196,7 +198,7 @@ def _elsewhere(index: Index, parts: Iterable[Part]) -> Iterator[str]:
 
 
 def _released(index: Index, parts: Iterable[Part]) -> tuple[str | None, str | None]:
-    """When upstream had all of the own parts; the last of them counts."""
+    """When upstream had all of the own parts; the last of them counts, by what says it best."""
     found: list[tuple[str, str | None]] = []
     for part in parts:
         if part.own:
@@ -204,5 +206,9 @@ def _released(index: Index, parts: Iterable[Part]) -> tuple[str | None, str | No
             found += [(moment, by) for moment, by in known if moment is not None]
             if not any(moment for moment, _ in known):
                 day = artefacts.uploaded(index.matrix, part.name, part.wanted[2:])
-                found += [(day.isoformat(), "matrix")] if day is not None else []
+                found += [(day.isoformat(), _RECORDED)] if day is not None else []
+    for best in (_UPLOADED, _RECORDED):
+        if any(by == best for _, by in found):
+            found = [(moment, by) for moment, by in found if by == best]
+            break
     return max(found, default=(None, None), key=lambda pair: pair[0])

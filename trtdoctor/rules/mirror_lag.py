@@ -43,6 +43,8 @@ def lag_over_limit(context: Context) -> Iterable[Problem]:
     from trtdoctor.rules.mirror_view import some
 
     for view in asked(context):
+        if _is_absent(view):
+            continue  # MIR206 speaks
         days, gap = days_behind(context, view), main_gap(context, view.source)
         if days is None and not _is_down(view):
             why = "neither side says when it last changed, or a side could not be asked"
@@ -74,6 +76,12 @@ def days_behind(context: Context, view: View) -> int | None:
     newest = gap.newer[0]
     moment = no_earlier(newest.released, newest.released_by)
     return (moment_of(context, view.source) - moment).days if moment is not None else None
+
+
+def _is_absent(view: View) -> bool:
+    """Whether the mirror does not carry this at all."""
+    side = view.source.side("mirror")
+    return side is not None and side.state == "absent"
 
 
 def _is_down(view: View) -> bool:
@@ -207,7 +215,7 @@ def newest_fitting_not_here(context: Context) -> Iterable[Problem]:
     told = {item.gap.view.number for item in unfixed(context)}
     limit = context.policy.max_lag_days
     for view in asked(context):
-        if view.number in told or (limit is not None and (days_behind(context, view) or 0) > limit):
+        if view.number in told or _is_absent(view) or (limit is not None and (days_behind(context, view) or 0) > limit):
             continue  # the same cause, told with its worse consequence
         broken = torn_names(context, view)
         for gap in gaps(context):

@@ -15,13 +15,13 @@ from trtdoctor.rules.mirror_asked import asked
 if TYPE_CHECKING:
     from trtdoctor.rules.mirror_view import View
 
-_DOWN = ("unreachable", "denied", "other-kind", "hostile")
-_MEANS = {
+MEANS = {
     "unreachable": "gives no answer",
-    "denied": "wants credentials",
+    "denied": "denies access",
     "other-kind": "is no such service",
     "hostile": "sends what no such service sends",
 }
+"""States of a side that tells nothing, in a sentence."""
 _ROLES = {
     "mirror": "the mirror",
     "status": "the status page",
@@ -57,11 +57,12 @@ def served_by_another_host(context: Context) -> Iterable[Problem]:
                 )
 
 
-@rule("MIR206", "not-carried-here", severity=Severity.WARNING, components=("mirror",))
+@rule("MIR206", "not-carried-here", severity=Severity.ERROR, components=("mirror",))
 def not_carried_here(context: Context) -> Iterable[Problem]:
     """The mirror answers, and does not carry this at all; or its site is known not to.
 
-    Why it matters: It is not behind: waiting for it helps nobody. Sites say no for good reasons, mostly licences.
+    Why it matters: It is not behind: waiting for it helps nobody. Sites say no for good reasons, mostly licences. Where
+    the policy sets a limit to lag (max-lag-days) somebody relies on it, and it is an error.
 
     Example: docker.tuna.tsinghua.edu.cn for nvcr.io/nvidia/tensorrt: that site has no container images.
 
@@ -73,12 +74,13 @@ def not_carried_here(context: Context) -> Iterable[Problem]:
         known = lacks(context.matrix, view.source)
         side = _itself(view.source)
         absent = side is not None and side.state == "absent"
-        if not absent and not (known and side is not None and side.state in _DOWN):
+        if not absent and not (known and side is not None and side.state in MEANS):
             continue
         title, note, fact = known or (None, None, None)
         what = _what(view.source)
+        limited = context.policy.max_lag_days is not None  # somebody relies on it
         yield Problem(
-            Severity.WARNING,
+            Severity.ERROR if limited else Severity.WARNING,
             f"{title or view.name} does not carry {what}",
             breaks="Nothing of it can be had from there, and waiting does not help.",
             detail=note or (side.detail if side is not None and side.detail else ""),
@@ -132,10 +134,10 @@ def side_unreachable(context: Context) -> Iterable[Problem]:
     for view in asked(context):
         known = lacks(context.matrix, view.source) is not None
         for side in view.source.sides:
-            if side.state not in _DOWN or side.role not in _ROLES or (known and side.role in _ITSELF):
+            if side.state not in MEANS or side.role not in _ROLES or (known and side.role in _ITSELF):
                 continue
             who = _ROLES[side.role]
-            means = _MEANS[side.state]
+            means = MEANS[side.state]
             said = f"{view.name}: {who} {means}"
             context.unknown("mirror", f"what {who} has", said, "look again when it answers")
             yield Problem(
