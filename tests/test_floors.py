@@ -102,6 +102,8 @@ def test_probes_do_not_judge_and_rules_do_not_touch_the_machine(room: str) -> No
                 "jsonschema",
                 "packaging.version",
                 "trtdoctor.probes",
+                "trtdoctor.obtainable",
+                "trtdoctor.rules.mirror_view",
             },
         ),
         (

@@ -100,9 +100,9 @@ def inconsistent_index(context: Context) -> Iterable[Problem]:
 
     Sources: https://wiki.debian.org/DebianRepository/Format, cuda_repo_builds
     """
-    from trtdoctor.rules.mirror_view import some
-
     for view in asked(context):
+        from trtdoctor.rules.mirror_view import some
+
         for side in view.source.sides:
             if side.state == "inconsistent":
                 whose = "the mirror" if side.role == "mirror" else side.role
@@ -139,10 +139,10 @@ def image_of_mixed_stack(context: Context) -> Iterable[Problem]:
 
     Sources: triton_notes, merlin_scan
     """
-    from trtdoctor.obtainable import MIRROR
-    from trtdoctor.obtainable.images import contents
-
     for view in asked(context):
+        from trtdoctor.obtainable import MIRROR
+        from trtdoctor.obtainable.images import contents
+
         for item in view.source.items if view.source.kind == "oci" else ():
             if item.state not in _OWN_BUILDS or not any(one.on in ("both", MIRROR) for one in item.components):
                 continue
@@ -196,9 +196,9 @@ def tag_moved(context: Context) -> Iterable[Problem]:
 
     Sources: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
     """
-    from trtdoctor.rules.mirror_view import some
-
     for view in asked(context):
+        from trtdoctor.rules.mirror_view import some
+
         moved = [item for item in view.source.items if item.state == "differs" and view.source.kind == "oci"]
         moved = [item for item in moved if not context.policy.refuses_image(item.version or "")]
         if moved:

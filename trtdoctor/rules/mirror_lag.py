@@ -39,10 +39,10 @@ def lag_over_limit(context: Context) -> Iterable[Problem]:
     limit = context.policy.max_lag_days
     if limit is None:
         return
-    from trtdoctor.rules.mirror_gap import lag_of, main_gap
-    from trtdoctor.rules.mirror_view import some
-
     for view in asked(context):
+        from trtdoctor.rules.mirror_gap import lag_of, main_gap
+        from trtdoctor.rules.mirror_view import some
+
         if _is_absent(view):
             continue  # MIR206 speaks
         days, gap = days_behind(context, view), main_gap(context, view.source)
@@ -210,11 +210,11 @@ def newest_fitting_not_here(context: Context) -> Iterable[Problem]:
 
     Sources: package_index, triton_notes
     """
-    from trtdoctor.rules.mirror_gap import gaps
-
     told = {item.gap.view.number for item in unfixed(context)}
     limit = context.policy.max_lag_days
     for view in asked(context):
+        from trtdoctor.rules.mirror_gap import gaps
+
         if view.number in told or _is_absent(view) or (limit is not None and (days_behind(context, view) or 0) > limit):
             continue  # the same cause, told with its worse consequence
         broken = torn_names(context, view)
