@@ -221,6 +221,8 @@ def _question(
     kept = _kept(keep, matrix)
     ways = install or ((policy.install,) if policy.install else ())
     held = None
+    if state is not None and source != "mirror":
+        raise click.UsageError("--state is for --from mirror")
     if source == "mirror":
         from trtdoctor.cli.mirror_state import obtainable
 

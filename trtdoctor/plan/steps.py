@@ -51,9 +51,13 @@ def _pip(remedy: Remedy, stack: Stack) -> list[Fix]:
     return [*([_uninstall(gone, stack)] if gone else []), Fix("shell", text)]
 
 
-def pip_install(python: str, pins: Sequence[str], extra_index: str | None) -> Fix:
-    """One pip command for all of ``NAME==VERSION``, so that the resolver sees them together; ``python`` is quoted."""
-    option = f"--extra-index-url {shlex.quote(extra_index)} " if extra_index else ""
+def pip_install(python: str, pins: Sequence[str], extra_index: str | None, index: str | None = None) -> Fix:
+    """One pip command for all of ``NAME==VERSION``, so that the resolver sees them together; ``python`` is quoted.
+
+    ``index`` is named where it is not the one that pip is configured with.
+    """
+    option = f"--index-url {shlex.quote(index)} " if index else ""
+    option += f"--extra-index-url {shlex.quote(extra_index)} " if extra_index else ""
     return Fix("shell", f"{python} -m pip install {option}{' '.join(map(shlex.quote, pins))}")
 
 
