@@ -24,7 +24,7 @@ from trtdoctor.matrix import artefacts, load
 from trtdoctor.matrix.tensorrt import known_issues, releases
 from trtdoctor.plan.commands import commands
 from trtdoctor.plan.fixes import way_out
-from trtdoctor.plan.search import Candidate
+from trtdoctor.plan.settle import Candidate
 from trtdoctor.rules.base import MAX_TITLE, Context, Rule, in_order
 from trtdoctor.stack import Stack
 from trtdoctor.versions import Answer, Version, within

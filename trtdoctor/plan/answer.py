@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trtdoctor import __version__
+from trtdoctor.demands import answer as answer_demand
 from trtdoctor.diagnosis import diagnose, errors
 from trtdoctor.findings import MatrixInfo, Severity
 from trtdoctor.matrix import api_changes, artefacts
 from trtdoctor.plan.builds import Build
 from trtdoctor.plan.commands import apt_pins, commands, pins
 from trtdoctor.plan.driver import driver_floor
+from trtdoctor.plan.fit import Weighed
+from trtdoctor.plan.frameworks import unseen
 from trtdoctor.plan.impossible import explain
-from trtdoctor.plan.model import Artefact, Plan, PlanReport, Refused, Upgrade
+from trtdoctor.plan.model import POLICY, Artefact, Plan, PlanReport, Refused, Upgrade
 from trtdoctor.plan.pins import EXTRA_INDEX
 from trtdoctor.plan.question import Question
-from trtdoctor.plan.search import Candidate, Found, search
-from trtdoctor.plan.words import gives_up, kept, supported_until, title, why
+from trtdoctor.plan.search import Found, rank, search
+from trtdoctor.plan.settle import Candidate
+from trtdoctor.plan.words import by, gives_up, kept, supported_until, title, why
 from trtdoctor.text import clean
-from trtdoctor.versions import Version
+from trtdoctor.versions import Answer, Version
 
 MOST = 240
 """So many environments are judged by the rules at most."""
@@ -65,7 +69,7 @@ def plan_of(question: Question, candidate: Candidate) -> Plan:
         apt=apt_pins(question, candidate),
         driver_floor=str(floor) if floor is not None else None,
         supported_until=supported_until(question, candidate),
-        warnings=tuple(_warnings(candidate)),
+        warnings=tuple(_warnings(question, candidate)),
     )
 
 
@@ -88,25 +92,33 @@ def _artefacts(question: Question, candidate: Candidate, build: Build | None) ->
             yield Artefact(f"{name}=={version}", name, version, stub=stub)
 
 
-def _warnings(candidate: Candidate) -> Iterator[str]:
-    """What ``check`` says of the result: warnings, and errors of the machine that no installation takes away."""
+def _warnings(question: Question, candidate: Candidate) -> Iterator[str]:
+    """What ``check`` says of the result: warnings, errors of the machine that nothing takes away, what is not known."""
     yield from (f"{text} (stays)" for text in candidate.remaining)
     for finding in diagnose(candidate.context):
         if finding.severity is Severity.WARNING:
             yield f"{finding.code} {finding.title}"
+    for demand in question.demands:
+        met = answer_demand(demand, candidate.context.stack)
+        if met.answer is Answer.UNKNOWN and demand.subject != "canary":
+            yield met.said
+    yield from unseen(question, candidate.environment)
 
 
 def _refused(question: Question, found: Found) -> Iterator[Refused]:
-    """What a policy took out that would have come before the best plan."""
-    best = found.candidates[0].cost if found.candidates else None
-    number = 0
+    """What a policy took out that would have come before the best plan; of one major, way and reason the best."""
+    best = rank(question, found.candidates[0], found.always) if found.candidates else None
+    said: dict[tuple[object, ...], list[Weighed]] = {}
     for weighed in found.refused:
-        said = [refusal for refusal in weighed.refusals if refusal.fact == "the policy"]
-        if len(said) == len(weighed.refusals) and (best is None or weighed.cost <= best):
-            number += 1
-            if number > _MOST_REFUSED:
-                return
-            yield Refused(weighed.build.label, clean(said[0].text.partition(": ")[2]))
+        only_policy = all(refusal.fact == POLICY for refusal in weighed.refusals)
+        if only_policy and (best is None or rank(question, weighed, found.always) < best):
+            build = weighed.build
+            said.setdefault((build.way, build.version.major, build.flavour), []).append(weighed)
+    for alike in list(said.values())[:_MOST_REFUSED]:
+        first = min(alike, key=lambda weighed: rank(question, weighed, found.always))
+        more = f" (and {len(alike) - 1} more of TensorRT {first.build.version.major})" if len(alike) > 1 else ""
+        why = clean(first.refusals[0].text.partition(": ")[2])
+        yield Refused(f"{first.build.label} {by(first.build)}", f"{why}{more}")
 
 
 def _unknowns(question: Question) -> Iterator[str]:

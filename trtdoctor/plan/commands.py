@@ -12,16 +12,17 @@ from trtdoctor.findings import Fix, Remedy
 from trtdoctor.matrix import Matrix, tensorrt, wheels
 from trtdoctor.plan import steps
 from trtdoctor.plan.builds import Build, meta
+from trtdoctor.plan.held import image_there, indexes
 from trtdoctor.plan.model import Change, of_component
 from trtdoctor.plan.packages import KEYRING, keyring, packages_of
 from trtdoctor.plan.pins import EXTRA_INDEX, Pin, pins_of
 from trtdoctor.plan.question import Question
-from trtdoctor.plan.search import Candidate
+from trtdoctor.plan.settle import Candidate
 from trtdoctor.rules.releases import known_spec
-from trtdoctor.versions import Version
+from trtdoctor.versions import Answer, Version
 
-VENV = ".venv"
-"""Where another Python gets its packages."""
+_PRELOADS = Version.parse("1.21")
+"""The first onnxruntime that can load libraries from wheels."""
 BUILT = "trtdoctor-plan"
 """What an image is called that is built on one of NVIDIA's."""
 _DOWNLOADS = {
@@ -68,6 +69,7 @@ def commands(question: Question, candidate: Candidate, only: frozenset[str] | No
         found += _by_pip(question, candidate) if "pip" in kinds else _other_python(changes)
     for change in _of(changes, "archive"):
         found.append(_archive(question, change))
+    found += _preloads(candidate) if "pip" in kinds else ()
     for change in _of(changes, "change-code"):
         found.append(Fix("edit", f"In place of {change.before}: {change.after}."))
     for change in _of(changes, "rebuild-engine"):
@@ -101,10 +103,11 @@ def _configure(question: Question, change: Change) -> Iterator[Fix]:
 
 def _by_image(question: Question, candidate: Candidate, image: str, more: bool) -> Iterator[Fix]:
     """Get an image, with ``more`` put what pip adds on top of it, and show that it sees the GPU."""
+    image = image_there(question, image)
     yield Fix("shell", f"docker pull {shlex.quote(image)}")
     if more:
         plain, elsewhere = _apart(pins(question, candidate))
-        line = install("python3", plain, extra=needs_extra_index(question.matrix, plain), options="--no-cache-dir ")
+        line = _install(question, "python3", plain).text
         words = " ".join(shlex.quote(text) for text in (f"FROM {image}", f"RUN {line}"))
         yield Fix("shell", f"printf '%s\\n' {words} | docker build -t {BUILT} -")
         yield from map(_elsewhere, elsewhere)
@@ -123,16 +126,14 @@ def _by_pip(question: Question, candidate: Candidate) -> Iterator[Fix]:
     own = next(iter(_of(candidate.changes, "python")), None)
     python = steps.python_of(question.machine)
     if own is not None and own.after is not None:
-        minor = Version.parse(own.after).short(2)
-        windows = question.machine.snapshot.platform.system == "windows"
-        yield Fix("shell", f"{f'py -{minor}' if windows else f'python{minor}'} -m venv {VENV}")
-        python = f"{VENV}/Scripts/python" if windows else f"{VENV}/bin/python"
+        made, python = steps.other_python(Version.parse(own.after).short(2), question.machine)
+        yield made
     elif gone:
         yield Fix("shell", f"{python} -m pip uninstall -y {' '.join(map(shlex.quote, gone))}")
     plain, elsewhere = _apart(wanted)
     yield from map(_elsewhere, elsewhere)
     if plain:
-        yield Fix("shell", install(python, plain, extra=needs_extra_index(question.matrix, plain)))
+        yield _install(question, python, plain)
 
 
 def _other_python(changes: Sequence[Change]) -> Iterator[Fix]:
@@ -152,10 +153,20 @@ def _elsewhere(pin: Pin) -> Fix:
     return Fix("manual", f"{text} (https://pytorch.org/get-started/locally/)." if name == "torch" else f"{text}.")
 
 
-def install(python: str, wanted: Sequence[Pin], *, extra: bool, options: str = "") -> str:
-    """One pip command for all pins, so that the resolver sees them together."""
-    options += f"--extra-index-url {EXTRA_INDEX} " if extra else ""
-    return f"{python} -m pip install {options}{' '.join(shlex.quote(f'{name}=={version}') for name, version in wanted)}"
+def _install(question: Question, python: str, wanted: Sequence[Pin]) -> Fix:
+    index, extra = indexes(question) or (None, EXTRA_INDEX)
+    specs = [f"{name}=={version}" for name, version in wanted]
+    return steps.pip_install(python, specs, extra if needs_extra_index(question.matrix, wanted) else None, index)
+
+
+def _preloads(candidate: Candidate) -> Iterator[Fix]:
+    """What onnxruntime does not do by itself: it looks for no libraries in wheels."""
+    named = candidate.environment.get("packages", {})
+    version = Version.maybe(named.get("onnxruntime-gpu"))
+    able = version is not None and version.at_least(_PRELOADS) is Answer.YES
+    if able and "torch" not in named and any("cudnn" in name for name in named):
+        text = "Before the first session: import onnxruntime; onnxruntime.preload_dlls() loads cuDNN from its wheel"
+        yield Fix("edit", f"{text} (https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html).")
 
 
 def needs_extra_index(matrix: Matrix, wanted: Sequence[Pin]) -> bool:
@@ -216,12 +227,7 @@ def _by_apt(question: Question, candidate: Candidate) -> Iterator[Fix]:
     if address is not None:
         yield Fix("shell", f"curl -fsSL -o {KEYRING} {shlex.quote(address)}")
         yield Fix("shell", f"dpkg -i ./{KEYRING}", needs_root=True)
-    yield Fix("shell", "apt-get update", needs_root=True)
-    pairs = " ".join(shlex.quote(f"{name}={version}") for name, version in wanted)
-    options = "-y --allow-downgrades --allow-change-held-packages"
-    yield Fix("shell", f"apt-get install {options} {pairs}", needs_root=True)
-    names = " ".join(shlex.quote(name) for name, _ in wanted)
-    yield Fix("shell", f"apt-mark hold {names}", needs_root=True)
+    yield from steps.apt_install(wanted)
 
 
 def _archive(question: Question, change: Change) -> Fix:

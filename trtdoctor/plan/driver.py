@@ -8,7 +8,7 @@ from trtdoctor.matrix import Row, cuda, cudnn, drivers, tensorrt
 from trtdoctor.plan.builds import Build
 from trtdoctor.plan.environment import Environment
 from trtdoctor.plan.keeping import fact
-from trtdoctor.plan.model import Change, Refusal
+from trtdoctor.plan.model import POLICY, Change, Refusal
 from trtdoctor.plan.question import Question
 from trtdoctor.record import record
 from trtdoctor.versions import Answer, Version
@@ -87,7 +87,7 @@ def needed(question: Question, build: Build, refusals: list[Refusal]) -> Need | 
         return None
     if advised(question, need.floor) is None:
         wanted = [f"{demand.text}, which is required" for demand in question.demands if demand.subject == "driver"]
-        said = wanted[0] if wanted else "the policy"
+        said = wanted[0] if wanted else POLICY
         refusals.append(Refusal(said, f"no driver that is known is allowed and serves: {need.why}"))
         return None
     return need

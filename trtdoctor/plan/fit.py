@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from trtdoctor.matrix import apt, bases, serving, tensorrt
 from trtdoctor.matrix.judgement import Judgement
+from trtdoctor.plan import held
 from trtdoctor.plan.age import too_young
 from trtdoctor.plan.builds import Build
 from trtdoctor.plan.driver import Need, needed
@@ -22,6 +23,7 @@ from trtdoctor.plan.model import (
     OTHER_MAJOR,
     OTHER_RELEASE,
     OTHER_WAY,
+    POLICY,
     UNSURE,
     Refusal,
 )
@@ -37,7 +39,8 @@ _IMAGES_FROM = 7
 """The JetPack from which on the images for Arm servers are those for Jetson too (containers.yaml, rule igpu)."""
 
 
-_THERE = " itself"
+ITSELF = " itself"
+"""How facts end that are about one release alone: they forbid no other, and are no reason that helps anybody."""
 _SPOKEN = {
     "pip": "pip",
     "apt": "apt",
@@ -62,7 +65,7 @@ class Weighed:
     penalty: int
     """What it takes beside its changes."""
     besides: tuple[str, ...] = ()
-    """The same in words: another way, another major, an older release, what is not confirmed."""
+    """The same in words, but for what is not confirmed: another way, another major, an older release."""
 
     @property
     def cost(self) -> int:
@@ -81,10 +84,11 @@ def weigh(question: Question, build: Build) -> Weighed:
     refusals += _by_platform(question, build)
     unsure += _unseen(question, build)
     refusals += _known_bad(question, build)
+    refusals += held.lacking(question, build)
     python = _python(question, build, refusals)
     driver = needed(question, build, refusals)
-    besides = [*_besides(question, build), *([(UNSURE, "not confirmed to serve this machine")] if unsure else ())]
-    penalty = sum(points for points, _ in besides)
+    besides = list(_besides(question, build))
+    penalty = sum(points for points, _ in besides) + (UNSURE if unsure else 0)
     return Weighed(build, tuple(refusals), driver, python, tuple(unsure), penalty, tuple(text for _, text in besides))
 
 
@@ -122,7 +126,7 @@ def _demanded(question: Question, build: Build) -> Iterator[Refusal]:
     if text is not None:
         yield Refusal(f"{text}, which is required", f"{build.label} is none of them")
     if build.way == "pip" and any(_is_there(item, build) for item in question.installed):
-        yield Refusal(f"{build.label}{_THERE}", "it is what is there")
+        yield Refusal(f"{build.label}{ITSELF}", "it is what is there")
     if build.way == "pip" and question.context.wants("cpp"):
         yield Refusal("C++, which is wanted", "wheels bring neither headers nor libraries to link with")
     if "tensorrt" in question.keep and question.present is not None and not _same(question, question.present, build):
@@ -160,7 +164,7 @@ def _by_policy(question: Question, build: Build) -> Iterator[Refusal]:
     if said is None and policy.age is not None:
         said = too_young(question, build, policy.age)
     if said is not None:
-        yield Refusal("the policy", f"{build.label}: {said}")
+        yield Refusal(POLICY, f"{build.label}: {said}")
 
 
 # -- the machine -------------------------------------------------------------------------------------------------------
@@ -302,4 +306,4 @@ def _known_bad(question: Question, build: Build) -> Iterator[Refusal]:
             flavours=frozenset({build.flavour}),
         )
         if answer is Answer.YES:
-            yield Refusal(f"{build.label} itself", f"it is known to be bad here: {issue.row.text('what')}")
+            yield Refusal(f"{build.label}{ITSELF}", f"it is known to be bad here: {issue.row.text('what')}")

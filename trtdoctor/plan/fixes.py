@@ -17,7 +17,7 @@ from trtdoctor.rules.base import Context
 
 if TYPE_CHECKING:
     from trtdoctor.plan.question import Question
-    from trtdoctor.plan.search import Candidate
+    from trtdoctor.plan.settle import Candidate
 
 MOST = 24
 """So many environments are judged for one report: at a millisecond each that stays within 50 ms."""

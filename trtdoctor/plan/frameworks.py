@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from trtdoctor.matrix import Row, cuda, frameworks
 from trtdoctor.plan.agreement import cudnn_majors, requirements
-from trtdoctor.plan.environment import Environment, copied, packages
-from trtdoctor.plan.model import Change, Refusal
+from trtdoctor.plan.environment import Environment, copied, entries, packages
+from trtdoctor.plan.held import is_out_of_reach
+from trtdoctor.plan.model import Change, Refusal, of_component
 from trtdoctor.plan.question import Question
 from trtdoctor.rules.base import Context
 from trtdoctor.rules.frameworks_found import ONNXRUNTIME, find, linked_major
@@ -81,6 +82,21 @@ def linked_libraries(context: Context, component: str) -> Iterator[tuple[str, st
         yield str(linked[0]), flavour
 
 
+def unseen(question: Question, environment: Environment) -> Iterator[str]:
+    """What a framework that is put in place loads and nobody stated."""
+    version = environment.get("packages", {}).get(ONNXRUNTIME)
+    if version is None or version == question.environment.get("packages", {}).get(ONNXRUNTIME):
+        return
+    lacks = [name for name in ("cuda", "cudnn") if not entries(environment, name)]
+    row = frameworks.row(question.matrix, ONNXRUNTIME, Version.parse(version))
+    extras = row.get("extras").value if row is not None else None
+    if lacks and isinstance(extras, dict) and not environment.get("container", {}).get("image"):
+        wanted = ",".join(name for name in lacks if name in extras)
+        spoken = " and ".join(of_component(name) for name in lacks)
+        bring = f": pip install '{ONNXRUNTIME}[{wanted}]=={version}' brings them" if wanted else ""
+        yield f"nobody said which {spoken} there is, whose libraries {ONNXRUNTIME} {version} loads{bring}"
+
+
 # -- what could be there -----------------------------------------------------------------------------------------------
 
 
@@ -101,6 +117,8 @@ def _rows(question: Question, context: Context, name: str, tag: str | None, plat
             continue
         version = Version.parse(row.key)
         if not _driver_serves(question, context, build_of(question, context, row, name), row):
+            continue
+        if is_out_of_reach(question, name, build_of(question, context, row, name)):
             continue
         if question.unmet(f"package:{name}", version) or question.policy.refuses(f"package:{name}", version):
             continue

@@ -307,12 +307,12 @@ def _required(case: Case) -> Iterator[Mended]:
 
 
 def _libraries_of_framework(case: Case) -> Iterator[Mended]:
-    """The CUDA or the cuDNN that a framework links, from wheels beside it."""
-    component = {"FWK102": "cuda", "FWK103": "cudnn"}[case.code]
+    """The cuDNN that a framework links, by a wheel; of CUDA the toolkit: it wants more libraries than wheels pin."""
+    component, origin = {"FWK102": ("cuda", "runfile"), "FWK103": ("cudnn", "pip")}[case.code]
     if case.keeps(component):
         return
     for version, flavour in linked_libraries(case.context, component):
-        yield _with_library(case, component, version, flavour, "pip")
+        yield _with_library(case, component, version, flavour, origin)
 
 
 _BY_CODE: dict[str, tuple[Callable[[Case], Iterator[Mended]], ...]] = {

@@ -168,6 +168,10 @@ class Plan:
         return document
 
 
+POLICY = "the policy"
+"""The fact that a policy is, as a reason against a build."""
+
+
 @record
 class Refusal:
     """One fact that forbids a build."""

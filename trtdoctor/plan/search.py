@@ -9,54 +9,22 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator
 
-from trtdoctor.demands import answer
 from trtdoctor.diagnosis import errors
-from trtdoctor.findings import Severity
 from trtdoctor.matrix import drivers, tensorrt
-from trtdoctor.plan.agreement import agreed
 from trtdoctor.plan.builds import REPOSITORIES, Build, builds
-from trtdoctor.plan.environment import Environment, copied
+from trtdoctor.plan.environment import Environment
 from trtdoctor.plan.fit import Weighed, penalty_of, weigh
-from trtdoctor.plan.frameworks import put_missing
-from trtdoctor.plan.keeping import fact, moved
-from trtdoctor.plan.mend import mended
-from trtdoctor.plan.model import KINDS, Change, Refusal, weight
+from trtdoctor.plan.model import KINDS, Refusal
 from trtdoctor.plan.question import Question
-from trtdoctor.plan.ways import applied
+from trtdoctor.plan.settle import Candidate, judge, judged_machine
 from trtdoctor.record import record
-from trtdoctor.rules import BY_CODE
-from trtdoctor.rules.base import Context, Problem
-from trtdoctor.versions import Answer, Version
+from trtdoctor.versions import Version
 
 WAYS = ("pip", "apt", "container", "jetpack", "archive")
 _RENAMED = {"tensorrtserver": "tritonserver"}
 """What an image was called before."""
 _BRING = ("torch-tensorrt", "tensorrt-llm")
 """Distributions that bring a TensorRT."""
-_STRICT = frozenset(("FWK102", "FWK103", "FWK302", "FWK303", "FWK401"))
-"""Warnings that no plan brings about where it can be helped: a framework beside what it was not built for."""
-_EVERY = frozenset(BY_CODE)
-_ROUNDS = 8
-"""So many changes mend one candidate at most."""
-_TRIES = 24
-"""So many environments are judged for one candidate at most."""
-
-
-@record
-class Candidate:
-    """A stack that has been judged and found whole."""
-
-    weighed: Weighed | None
-    """None where TensorRT stays as it is."""
-    environment: Environment
-    changes: tuple[Change, ...]
-    cost: int
-    context: Context
-    """The environment as it was judged."""
-    remaining: tuple[str, ...] = ()
-    """Errors of the machine itself that no installation takes away: code and title."""
-    warnings: frozenset[str] = frozenset()
-    """Codes of what the rules warn of in it and not in the present environment."""
 
 
 @record
@@ -67,8 +35,14 @@ class Found:
     considered: int
     refused: tuple[Weighed, ...]
     """Builds that something forbids, in the order in which they would have come."""
-    dead_ends: tuple[tuple[str, Refusal], ...]
-    """Builds that the rules forbid, by their labels, each with the error that stayed."""
+    dead_ends: tuple[tuple[Build | None, Refusal], ...]
+    """Builds (None: what is there) that the rules forbid, each with the error that stayed."""
+    unmet: Refusal | None = None
+    """Why what is there cannot stay whatever is mended around it."""
+    untried: int = 0
+    """How many builds were not judged to the end."""
+    always: int = 0
+    """What every candidate takes alike."""
 
 
 def search(question: Question, *, top: int, most: int, every: bool = False) -> Found:
@@ -90,7 +64,8 @@ class _Search:
         self.machine = judged_machine(question)
         self.found: list[Candidate] = []
         self.refused: list[Weighed] = []
-        self.dead_ends: list[tuple[str, Refusal]] = []
+        self.dead_ends: list[tuple[Build | None, Refusal]] = []
+        self.untried = 0
         self.judged = 0
 
     def run(self, top: int, most: int) -> Found:
@@ -113,7 +88,17 @@ class _Search:
                     self.found.append(item)
             elif self.judged < most:
                 self._judge(item)
-        return Found(tuple(self.found), considered, tuple(self.refused), tuple(self.dead_ends))
+            else:
+                self.untried += 1
+        return Found(
+            tuple(self.found),
+            considered,
+            tuple(self.refused),
+            tuple(self.dead_ends),
+            _must_go(question),
+            self.untried,
+            self.machine.cost,
+        )
 
     def _wait(self, build: Build | None, item: Build | Weighed | Candidate | None, cost: int) -> None:
         self.number += 1
@@ -133,7 +118,7 @@ class _Search:
         if candidate is not None:
             self._wait(build, candidate, candidate.cost)
         elif refusal is not None:
-            self.dead_ends.append((build.label if build is not None else "what is there", refusal))
+            self.dead_ends.append((build, refusal))
 
     def _same_again(self, item: Candidate) -> bool:
         """Whether it installs once more what may stay as well."""
@@ -147,43 +132,23 @@ class _Search:
         return present.may_be(build.version) and (not flavours or build.flavour in flavours)
 
 
-@record
-class Machine:
-    """What is wrong with the machine whatever is installed on it."""
-
-    cost: int
-    """What every candidate takes alike: options of the container that must be set."""
-    tolerated: frozenset[str]
-    """Codes of errors that nothing known takes away, with nothing kept and everything allowed."""
-
-
-def judged_machine(question: Question) -> Machine:
-    """Judged and mended without what is installed."""
-    if not question.own_faults:
-        return Machine(0, frozenset())
-    settling = _Settling(question.unbound, None, question.own_faults)
-    found, _ = settling.settle(question.bare, [], _ROUNDS)
-    kinds = [change.kind for change in found.changes] if found is not None else []
-    return Machine(sum(KINDS[kind] for kind in kinds if kind == "configure"), frozenset(settling.tolerated))
-
-
 def every_build(question: Question) -> Iterator[Build]:
     """Every build of the wanted product, by every way that will do."""
-    for way in question.install or _ways(question):
-        yield from builds(
-            question.matrix,
-            question.product,
-            way,
-            question.platforms,
-            repository=_repository(question),
-            system=question.system_words,
-        )
+    for way in question.install or ways(question):
+        yield from builds_by(question, way)
 
 
-def _ways(question: Question) -> Iterable[str]:
+def builds_by(question: Question, way: str) -> tuple[Build, ...]:
+    """The builds of the wanted product by one way."""
+    repository, system = _repository(question), question.system_words
+    return builds(question.matrix, question.product, way, question.platforms, repository=repository, system=system)
+
+
+def ways(question: Question) -> Iterable[str]:
+    """The ways in which TensorRT comes to such a machine."""
     if question.stack.jetson:
         return ("jetpack", "container")
-    return WAYS
+    return WAYS if question.stack.jetson is None else [way for way in WAYS if way != "jetpack"]
 
 
 def _repository(question: Question) -> str:
@@ -210,6 +175,13 @@ def _may_stay(question: Question) -> bool:
     return not question.absent and next(errors(question.context, unwanted=question.unwanted), None) is not None
 
 
+def _must_go(question: Question) -> Refusal | None:
+    """Why the TensorRT that is there cannot stay; None where it can, or there is none."""
+    subject = "tensorrt-rtx" if question.product == "rtx" else "tensorrt"
+    text = question.unmet(subject, question.present) if question.present is not None else None
+    return Refusal(f"{text}, which is required", f"{question.present} is there") if text is not None else None
+
+
 def order(
     question: Question, build: Build | None, item: Build | Weighed | Candidate | None, cost: int
 ) -> tuple[object, ...]:
@@ -227,6 +199,12 @@ def order(
     other = 0 if not preferred or build.flavour in preferred else 1
     age = tuple(-part for part in build.version.parts)
     return (cost, warnings, other, unsure, life, (age, _suffix(build.version)))
+
+
+def rank(question: Question, item: Weighed | Candidate, always: int) -> tuple[object, ...]:
+    """Where it stands in the order: less is better."""
+    build = item.build if isinstance(item, Weighed) else item.weighed.build if item.weighed is not None else None
+    return order(question, build, item, item.cost + (always if isinstance(item, Weighed) else 0))
 
 
 def _life(question: Question, environment: Environment) -> int:
@@ -270,115 +248,3 @@ def _name(candidate: Candidate, every: bool) -> tuple[object, ...]:
     build = candidate.weighed.build
     which = build.release if every else build.version.major
     return (build.way, which, build.flavour, *(change.kind for change in candidate.changes))
-
-
-# -- one candidate -----------------------------------------------------------------------------------------------------
-
-
-def judge(
-    question: Question, weighed: Weighed | None, tolerated: frozenset[str]
-) -> tuple[Candidate | None, Refusal | None, int]:
-    """A candidate put in place, judged and mended, or the error that stayed; and how many environments that took."""
-    environment, changes = copied(question.environment), list[Change]()
-    if weighed is not None:
-        environment, changes = applied(question, weighed)
-    lacking = put_missing(question, environment, changes)
-    if lacking is not None:
-        return None, lacking, 1
-    tries = 0
-    for strict in (_STRICT - question.warned, frozenset[str]()):
-        settling = _Settling(question, weighed, tolerated, strict)
-        candidate, refusal = settling.settle(environment, changes, _ROUNDS)
-        tries += settling.tries
-        if candidate is not None or refusal is None or refusal.fact[:6] not in strict:
-            break
-    return candidate, refusal, tries
-
-
-class _Settling:
-    """One candidate on its way to an environment without errors."""
-
-    def __init__(
-        self,
-        question: Question,
-        weighed: Weighed | None,
-        tolerable: frozenset[str],
-        strict: frozenset[str] = frozenset(),
-    ) -> None:
-        """``strict`` are codes of warnings that must not come new."""
-        self.question = question
-        self.weighed = weighed
-        self.unwanted = question.unwanted | strict
-        self.tries = 0
-        self.tolerable = tolerable
-        """Codes of the machine's own faults: tolerated where nothing mends them."""
-        self.tolerated: dict[str, str] = {}
-        """Those that were, with what is told of them."""
-
-    def settle(
-        self, environment: Environment, changes: list[Change], rounds: int
-    ) -> tuple[Candidate | None, Refusal | None]:
-        """Depth first through what may mend each error, the least invasive first."""
-        question = self.question
-        refusal = self._unkept(environment, changes) or agreed(question, environment)
-        if refusal is not None:
-            return None, refusal
-        self.tries += 1
-        context = question.judged(environment)
-        wrong, warned = self._first_wrong(context)
-        if wrong is None:
-            unmet = _unmet(question, context)
-            return (None, unmet) if unmet is not None else (self._whole(environment, changes, context, warned), None)
-        code, problem = wrong
-        refusal = Refusal(f"{code} {problem.title}", problem.title)
-        blocked: set[str] = set()
-        for changed, more in mended(question, context, environment, changes, code, problem, blocked):
-            if rounds == 0 or self.tries >= _TRIES:
-                break
-            if changed == environment:
-                continue
-            found, deeper = self.settle(changed, changes + more, rounds - 1)
-            if found is not None:
-                return found, None
-            refusal = deeper or refusal
-        if blocked:
-            refusal = Refusal(fact(question, min(blocked)), problem.title)
-        if code in self.tolerable and code not in self.tolerated:
-            self.tolerated[code] = f"{code} {problem.title}"
-            return self.settle(environment, changes, rounds)
-        return None, refusal
-
-    def _first_wrong(self, context: Context) -> tuple[tuple[str, Problem] | None, frozenset[str]]:
-        """The first error, else the codes of all warnings."""
-        warned = set()
-        for code, problem in errors(context, frozenset(self.tolerated), _EVERY):
-            if problem.severity is Severity.ERROR or code in self.unwanted:
-                return (code, problem), frozenset()
-            warned.add(code)
-        return None, frozenset(warned)
-
-    def _unkept(self, environment: Environment, changes: list[Change]) -> Refusal | None:
-        word = moved(self.question, environment, changes)
-        if word is None:
-            return None
-        label = self.weighed.build.label if self.weighed is not None else "what has to change"
-        return Refusal(fact(self.question, word), f"{label} would change it")
-
-    def _whole(
-        self, environment: Environment, changes: list[Change], context: Context, warned: frozenset[str]
-    ) -> Candidate:
-        cost = weight(changes) + (self.weighed.penalty if self.weighed else 0)
-        remaining = tuple(self.tolerated.values())
-        new = warned - self.question.warned
-        return Candidate(self.weighed, environment, tuple(changes), cost, context, remaining, new)
-
-
-def _unmet(question: Question, context: Context) -> Refusal | None:
-    """A demand that surely is not met."""
-    for demand in question.demands:
-        if demand.subject == "canary" or demand.subject.startswith("gpu."):
-            continue
-        met = answer(demand, context.stack)
-        if met.answer is Answer.NO:
-            return Refusal(f"{demand.text}, which is required", met.said)
-    return None

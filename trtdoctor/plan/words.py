@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from trtdoctor.matrix import api_changes, drivers, tensorrt
 from trtdoctor.plan.age import out_by
+from trtdoctor.plan.builds import Build
 from trtdoctor.plan.environment import entries
 from trtdoctor.plan.model import Change, of_component
 from trtdoctor.plan.question import Question
-from trtdoctor.plan.search import Candidate
+from trtdoctor.plan.settle import Candidate
 from trtdoctor.plan.ways import spoken
 from trtdoctor.versions import Answer, Version
 
@@ -27,14 +28,17 @@ _IN_EVERY_IMAGE = ("pip", "setuptools", "wheel", "numpy")
 def title(question: Question, candidate: Candidate) -> str:
     """``TensorRT 10.16.1.11 for CUDA 12 by pip``; of one that stays, that it does and what changes around it."""
     if candidate.weighed is not None:
-        build = candidate.weighed.build
-        tail = f" {build.name.rpartition('/')[2]}" if build.way == "container" else ""
-        return f"{build.label} {_WAYS[build.way]}{tail}"
+        return f"{candidate.weighed.build.label} {by(candidate.weighed.build)}"
     present = question.present
     name = "TensorRT for RTX" if question.product == "rtx" else "TensorRT"
     head = f"{name} {present} stays" if present else f"{name} as it is"
     around = list(dict.fromkeys(_SHORT.get(change.kind) or _named(change) for change in candidate.changes))
     return f"{head}; {', '.join(around)}" if around else head
+
+
+def by(build: Build) -> str:
+    """``by pip``, ``in NVIDIA's image tensorrt:26.08-py3``."""
+    return _WAYS[build.way] + (f" {build.name.rpartition('/')[2]}" if build.way == "container" else "")
 
 
 def _named(change: Change) -> str:
