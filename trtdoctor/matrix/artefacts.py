@@ -94,14 +94,19 @@ def taken(names: Iterable[str], *, python: str | None, platform: str | None, gli
     )
 
 
-@lru_cache(maxsize=8192)
 def _tags(name: str) -> frozenset[Tag]:
+    return _parsed(name)[1]
+
+
+@lru_cache(maxsize=8192)
+def _parsed(name: str) -> tuple[tuple[int, str] | tuple[()], frozenset[Tag]]:
+    """The build number and the tags of a wheel's name; neither for what is no such name."""
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
     try:
-        return parse_wheel_filename(name)[3]
+        return parse_wheel_filename(name)[2:]
     except InvalidWheelFilename:
-        return frozenset()
+        return (), frozenset()
 
 
 def requires(matrix: Matrix, distribution: str, version: str) -> tuple[str, ...] | None:
@@ -198,15 +203,13 @@ def _artefact(name: str, size: Any, sha256: Any) -> Artefact:
 
 def _taken(found: tuple[Artefact, ...], python: str, platform: str, glibc: str | None) -> Artefact | None:
     """The best wheel by the order of tags and then the build number, as pip has it; else the source archive."""
-    from packaging.utils import parse_wheel_filename
-
     order = tag_order(python, platform, glibc)
     if not order:
         return None
     fit: list[tuple[int, tuple[int, str] | tuple[()], Artefact]] = []
     for item in found:
         if item.name.endswith(".whl"):
-            _, _, build, tags = parse_wheel_filename(item.name)
+            build, tags = _parsed(item.name)
             places = [order[tag] for tag in tags if tag in order]
             if places:
                 fit.append((-min(places), build, item))
