@@ -8,7 +8,7 @@ from trtdoctor import __version__
 from trtdoctor.demands import answer as answer_demand
 from trtdoctor.diagnosis import diagnose, errors
 from trtdoctor.findings import MatrixInfo, Severity
-from trtdoctor.matrix import api_changes, artefacts
+from trtdoctor.matrix import api_changes, artefacts, tensorrt
 from trtdoctor.plan.builds import Build
 from trtdoctor.plan.commands import apt_pins, commands, pins
 from trtdoctor.plan.driver import driver_floor
@@ -68,9 +68,15 @@ def plan_of(question: Question, candidate: Candidate) -> Plan:
         artefacts=tuple(_artefacts(question, candidate, build)),
         apt=apt_pins(question, candidate),
         driver_floor=str(floor) if floor is not None else None,
+        toolkit=_toolkit(build) if build is not None else None,
         supported_until=supported_until(question, candidate),
         warnings=tuple(_warnings(question, candidate)),
     )
+
+
+def _toolkit(build: Build) -> str | None:
+    built = tensorrt.built_with(build.row, build.flavour) if build.flavour else None
+    return str(built.value) if built is not None and built.known else None
 
 
 def _artefacts(question: Question, candidate: Candidate, build: Build | None) -> Iterator[Artefact]:

@@ -102,9 +102,9 @@ def _engine(case: Case) -> Iterator[Mended]:
     built = " on ".join(filter(None, (engine.get("tensorrt"), engine.get("gpu") or engine.get("compute_capability"))))
     used = [str(item.version) for item in case.context.stack.of("tensorrt") if item.version]
     here = f"built here{f' with TensorRT {used[0]}' if used else ''}"
-    old = f"built by TensorRT {built}" if engine.get("tensorrt") else f"built on {built}" if built else None
+    old = f"one built by TensorRT {built}" if engine.get("tensorrt") else f"one built on {built}" if built else None
     remedy = case.problem.remedy
-    change = Change("engine", old or "built elsewhere", here, "rebuild-engine", case.problem.title, remedy)
+    change = Change("engine", old or "one built elsewhere", here, "rebuild-engine", case.problem.title, remedy)
     yield case.environment, [change]
 
 

@@ -45,6 +45,8 @@ UNSURE = 2
 """Added where the matrix cannot confirm that the release serves this GPU."""
 _BROUGHT_ALONG = ("cuda", "cudnn", "cublas", "nvrtc")
 """Libraries that one pip command takes along with what needs them."""
+_PLAIN = ("container", "jetpack", "python", "rebuild-engine", "change-code")
+"""Kinds that need no word beside what changes."""
 ONE_MORE = 1
 """What each further pin of the same pip command takes, and each further call that is replaced in the same code."""
 
@@ -65,6 +67,16 @@ class Change:
     """Half a sentence."""
     remedy: Remedy | None = field(default=None, metadata={"json": False})
     """What the rule advised, for a change whose steps only the rule knows (``configure``)."""
+
+    @property
+    def text(self) -> str:
+        """``TensorRT: 10.7 (apt) to 10.16.1.11 (pip-cu12)``; the kind where what comes does not tell it."""
+        after = self.after or "nothing"
+        if self.kind in ("rebuild-engine", "change-code"):
+            return f"{self.component}: {after} in place of {self.before}"
+        told = f"({self.kind}" in after or self.kind in (self.component, *_PLAIN)
+        kind = "" if told else f" ({self.kind})"
+        return f"{of_component(self.component)}: {self.before or 'nothing'} to {after}{kind}"
 
     def to_plain(self) -> dict[str, Any]:
         """The JSON form."""
@@ -151,6 +163,8 @@ class Plan:
     """Debian packages that are installed and held, with their versions."""
     driver_floor: str | None = None
     """The oldest driver that will do."""
+    toolkit: str | None = None
+    """The CUDA that the build was made with."""
     supported_until: str | None = None
     """Month until which the vendor keeps the driver branch, where it names one."""
     warnings: tuple[str, ...] = ()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from typing import Any
 
 from trtdoctor.findings import Fix
-from trtdoctor.matrix import tensorrt
 from trtdoctor.matrix.load import Matrix
 from trtdoctor.plan.commands import needs_extra_index
 from trtdoctor.plan.model import Plan, PlanReport
@@ -20,10 +20,9 @@ TOOLKITS = "https://developer.nvidia.com/cuda-toolkit-archive"
 
 def planned(report: PlanReport, plan: Plan, matrix: Matrix) -> Planned:
     """What the file says of one plan of a report."""
-    environment = plan.environment
+    environment = _environment(plan)
     image = environment.get("container", {}).get("image") if plan.install == "container" else None
     python = Version.maybe(environment.get("python"))
-    toolkit = _toolkit(plan, matrix)
     pinned = [pin for pin in plan.pins if "+" not in pin[1]]
     return Planned(
         title=plan.title,
@@ -35,16 +34,13 @@ def planned(report: PlanReport, plan: Plan, matrix: Matrix) -> Planned:
         goal=report.goal,
         requires=report.needs,
         why=plan.why,
-        changes=tuple(
-            f"{change.component}: {change.before or 'nothing'} to {change.after or 'nothing'} ({change.kind})"
-            for change in plan.changes
-        ),
+        changes=tuple(change.text for change in plan.changes),
         gives_up=plan.gives_up,
         environment=environment,
         driver_floor=plan.driver_floor,
         driver_download=DRIVERS if plan.driver_floor else None,
-        cuda=toolkit,
-        cuda_download=TOOLKITS if toolkit else None,
+        cuda=plan.toolkit,
+        cuda_download=TOOLKITS if plan.toolkit else None,
         gpus=tuple(
             ", ".join(filter(None, (gpu.get("name"), gpu.get("compute_capability"))))
             for gpu in environment.get("gpus", ())
@@ -62,22 +58,16 @@ def planned(report: PlanReport, plan: Plan, matrix: Matrix) -> Planned:
     )
 
 
+def _environment(plan: Plan) -> dict[str, Any]:
+    """What results, without the directories of this machine: they are no part of what is planned."""
+    found = {key: value for key, value in plan.environment.items() if key != "loader"}
+    loader = {key: value for key, value in plan.environment.get("loader", {}).items() if key != "ld_library_path"}
+    return {**found, "loader": loader} if loader else found
+
+
 def _anywhere(fix: Fix) -> str:
     """A command for the next machine: without the path of the Python on this one."""
     words = shlex.split(fix.text) if fix.kind == "shell" else []
     if words[1:2] != ["-m"] or not {"/", "\\"} & set(words[0]) or words[0].startswith(f"{VENV}/"):
         return fix.text
     return shlex.join(["python3" if "/" in words[0] else "python", *words[1:]])
-
-
-def _toolkit(plan: Plan, matrix: Matrix) -> str | None:
-    """The CUDA toolkit that the TensorRT of the result was made with."""
-    for entry in plan.environment.get("tensorrt", ()):
-        version = Version.maybe(entry.get("version"))
-        flavour = str(entry.get("from", "")).partition("pip-")[2]
-        rows = tensorrt.releases(matrix, version, entry.get("product", "full")) if version and flavour else []
-        for row in rows:
-            built = tensorrt.built_with(row, flavour)
-            if built is not None:
-                return str(built.value)
-    return None

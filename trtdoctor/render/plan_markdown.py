@@ -32,6 +32,7 @@ def render(plan: Planned) -> str:
             command = harmless(one_line(text)).replace("```", "'''")
             lines += ["```sh", command, "```"] if kind == "shell" else [inline(text)]
             lines.append("")
+        lines.pop()
     if plan.files:
         lines += ["", "## Files", "", "| file | size | SHA-256 | from |", "|---|---|---|---|"]
         lines += [_file(item) for item in plan.files]

@@ -39,12 +39,15 @@ def lines(plan: Planned, *, hashes: bool) -> Iterator[str]:
     for name, found in files.items():
         if found[0].version:
             pins.setdefault(name, found[0].version)
-    whole = hashes and all(_is_whole(files.get(name, ())) for name in pins)
+    whole = hashes and all(_is_whole(files.get(name, ())) for name, version in pins.items() if "+" not in version)
     if hashes and not whole:
         stubs = sorted({item.distribution or item.name for item in plan.files if item.stub})
         reason = f"the wheel behind {', '.join(stubs)} is not recorded" if stubs else "not every file is recorded"
         yield f"# without hashes: {reason} (trtdoctor plan fetch records them)"
     for name, version in pins.items():
+        if hashes and "+" in version:
+            yield f"# from the project's own index of such builds: {name}=={version}"
+            continue
         digests = [item.sha256 for item in files.get(name, ()) if item.sha256]
         tail = "".join(f" \\\n    --hash=sha256:{digest}" for digest in digests) if whole else ""
         yield f"{name}=={version}{tail}"

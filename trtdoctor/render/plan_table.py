@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from textwrap import wrap
 
 from trtdoctor.demands import size
 from trtdoctor.findings import Fix
-from trtdoctor.plan.model import Change, Plan, PlanReport, Upgrade
-from trtdoctor.render.parts import WIDTH, Paint, foot, labelled
+from trtdoctor.plan.model import Plan, PlanReport, Upgrade
+from trtdoctor.render.parts import Paint, foot, labelled
 from trtdoctor.text import harmless
 
 _MOST = 6
@@ -18,13 +17,14 @@ def render(report: PlanReport, *, verbose: bool = False, color: bool = False) ->
     """The whole text, with a final newline."""
     paint = Paint(color)
     lines = [*_head(report, paint)]
+    told = {text.partition(" ")[2] for text in report.broken}
     for number, plan in enumerate(report.plans, 1):
-        lines += ["", *_plan(number, plan, paint, verbose)]
+        lines += ["", *_plan(number, plan, told, paint, verbose)]
     if report.upgrade is not None:
         lines += ["", *_upgrade(report.upgrade, paint, verbose)]
-    for item in report.refused:
-        text = f"left out: {item.what}: {item.why}"
-        lines += ["", *wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)]
+    if report.refused:
+        lines += ["", paint("bold", "left out by the policy, and would have come first")]
+        lines += [line for item in report.refused for line in labelled("", f"{item.what}: {item.why}", paint)]
     if report.unknowns:
         lines += ["", paint("unknown", "not known, and would narrow the choice")]
         lines += [line for text in report.unknowns for line in labelled("", text, paint)]
@@ -39,6 +39,8 @@ def _head(report: PlanReport, paint: Paint) -> Iterator[str]:
         yield f"{paint('error', 'impossible')}: nothing that the matrix knows fits"
         for reason in report.impossible.reasons:
             yield from labelled("because", reason, paint)
+    elif report.plans and not report.plans[0].changes and report.broken:
+        yield f"{paint('warning', 'as it is')}: nothing that can be changed here mends what is wrong"
     elif report.plans and not report.plans[0].changes:
         yield f"{paint('ok', 'fine')}: nothing has to change"
     else:
@@ -46,21 +48,26 @@ def _head(report: PlanReport, paint: Paint) -> Iterator[str]:
         yield f"{paint('ok', 'plan')}: {number} way{'s' if number > 1 else ''} out of {report.considered} looked at"
     for text in report.broken[:_MOST]:
         yield from labelled("now", text, paint)
+    if len(report.broken) > _MOST:
+        yield from labelled("", f"and {len(report.broken) - _MOST} more (trtdoctor check)", paint)
     if report.needs:
-        yield from labelled("needs", ", ".join(report.needs), paint)
+        yield from labelled("requires", ", ".join(text.removeprefix("package:") for text in report.needs), paint)
     yield from labelled("goal", ", ".join(report.goal), paint)
 
 
-def _plan(number: int, plan: Plan, paint: Paint, verbose: bool) -> Iterator[str]:
+def _plan(number: int, plan: Plan, told: set[str], paint: Paint, verbose: bool) -> Iterator[str]:
     yield f"{number}  {paint('bold', plan.title)}"
     for change in plan.changes:
-        yield from labelled("change", _change(change), paint)
+        why = f": {change.why}" if change.why and change.why not in told else ""
+        yield from labelled("change", f"{change.text}{why}", paint)
     if plan.kept:
         shown = plan.kept if verbose else plan.kept[:_MOST]
         more = f", and {len(plan.kept) - len(shown)} more" if len(plan.kept) > len(shown) else ""
         yield from labelled("keep", f"{', '.join(shown)}{more}", paint)
-    if plan.driver_floor and not any(change.component == "driver" for change in plan.changes):
-        yield from labelled("driver", f"{plan.driver_floor} or newer", paint)
+    needs = [f"driver {plan.driver_floor} or newer"] if plan.driver_floor else []
+    needs += [f"made with CUDA {plan.toolkit}"] if plan.toolkit and plan.install == "archive" else []
+    if needs:
+        yield from labelled("needs", ", ".join(needs), paint)
     if plan.why:
         yield from labelled("why", "; ".join(plan.why), paint)
     for text in plan.gives_up:
@@ -71,11 +78,6 @@ def _plan(number: int, plan: Plan, paint: Paint, verbose: bool) -> Iterator[str]
         yield from _step(fix, paint)
     if verbose:
         yield from _files(plan, paint)
-
-
-def _change(change: Change) -> str:
-    text = f"{change.component}: {change.before or 'nothing'} to {change.after or 'nothing'} ({change.kind})"
-    return f"{text}: {change.why}" if change.why else text
 
 
 def _step(fix: Fix, paint: Paint) -> Iterator[str]:
