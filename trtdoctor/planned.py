@@ -135,7 +135,7 @@ class Planned:
 
 def _file_plain(item: PlannedFile) -> dict[str, Any]:
     plain = {name: getattr(item, name) for name in item.__dataclass_fields__}
-    return {name: value for name, value in plain.items() if value not in (None, False)}
+    return {name: value for name, value in plain.items() if value is not None and value is not False}
 
 
 def to_yaml(planned: Planned) -> str:

@@ -3,59 +3,52 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
 
 from trtdoctor.lazyre import pattern
 
 BUILT = "trtdoctor-plan"
 """What an image is called that is built on one of the plan."""
-_PROGRAMS = pattern(
-    r"python3?(?:\.[0-9]{1,2})?|py|\.venv/(?:bin|Scripts)/python|docker|curl|dpkg|apt-get|apt-mark|reboot"
-)
-_WORDS = frozenset(
-    ("-m", "pip", "install", "uninstall", "-y", "--no-cache-dir", "--force-reinstall", "--no-deps", "venv", ".venv")
-    + ("--extra-index-url", "pull", "run", "--rm", "--gpus", "all", "--runtime", "nvidia", "nvidia-smi", "trtexec")
-    + ("--help", "-fsSL", "-o", "-i", "update", "cuda-keyring.deb", "./cuda-keyring.deb", "hold", BUILT)
-    + ("--allow-downgrades", "--allow-change-held-packages")
-)
-_FORMS = pattern(
-    r"nvidia-driver-[0-9]{3}(?:-server)?(?:-open)?|-3\.[0-9]{1,2}"
-    r"|https://developer\.download\.nvidia\.com/[A-Za-z0-9._/-]{1,200}"
-)
-_LEFTOVER = pattern(r"(?:tensorrt|nvidia|onnxruntime|torch|pytorch|tensorflow)[a-z0-9-]{0,80}")
+_PYTHON = r"(?:python3?(?:\.[0-9]{1,2})?|py|\.venv/(?:bin|Scripts)/python)"
+_OPTIONS = r"(?: --no-cache-dir| --force-reinstall| --no-deps)*"
+_OLD = r"(?:tensorrt|nvidia|onnxruntime|torch|pytorch|tensorflow)[a-z0-9-]{0,80}"
 """What a plan uninstalls."""
+_KEYRING = r"https://developer\.download\.nvidia\.com/[A-Za-z0-9._/-]{1,200}"
+_WORD = r"[A-Za-z0-9][A-Za-z0-9.:/+~=_-]{0,300}"
+# What is called own… must be a name of the plan.
+_FORM = pattern(
+    rf"{_PYTHON} -m pip install{_OPTIONS}(?: --extra-index-url (?P<own_index>{_WORD}))?(?P<own_pins>(?: {_WORD})+)"
+    rf"|{_PYTHON} -m pip uninstall -y(?: {_OLD})+"
+    rf"|{_PYTHON}(?: -3\.[0-9]{{1,2}})? -m venv \.venv"
+    rf"|docker pull (?P<own_image>{_WORD})"
+    rf"|docker run --rm (?:--gpus all|--runtime nvidia) (?:{BUILT}|(?P<own_started>{_WORD}))"
+    r" (?:nvidia-smi|trtexec --help)"
+    rf"|curl -fsSL -o cuda-keyring\.deb {_KEYRING}|dpkg -i \./cuda-keyring\.deb|apt-get update|reboot"
+    r"|apt-get install -y nvidia-driver-[0-9]{3}(?:-server)?(?:-open)?"
+    rf"|apt-get install -y --allow-downgrades --allow-change-held-packages(?P<own_packages>(?: {_WORD})+)"
+    rf"|apt-mark hold(?P<own_held>(?: {_WORD})+)"
+)
 _HEAD, _TAIL = "printf '%s\\n' ", f" | docker build -t {BUILT} -"
 
 
-def is_ours(text: str, own: Iterable[str], image: str | None) -> bool:
-    """Whether a command has but words that this program writes, quoted as it does.
+def is_ours(text: str, own: frozenset[str], image: str | None) -> bool:
+    """Whether a command is one that this program writes, of names that the plan has.
 
-    ``own`` are the names with versions that the plan has, ``image`` is its image.
+    ``own`` are its distributions and packages with their versions, its packages, its image and its index.
     """
-    known = frozenset(own)
     if text.startswith(_HEAD) and text.endswith(_TAIL):
-        lines = _words(text[len(_HEAD) : -len(_TAIL)])
-        return bool(lines) and all(
-            line == f"FROM {image}" or (line.startswith("RUN ") and _is_plain(line[4:], known)) for line in lines
-        )
-    return _is_plain(text, known)
+        try:
+            lines = shlex.split(text[len(_HEAD) : -len(_TAIL)])
+        except ValueError:
+            return False
+        first, *others = lines or [""]
+        whole = f"{_HEAD}{shlex.join(lines)}{_TAIL}"
+        runs = all(line.startswith("RUN ") and _is_plain(line[4:], own) for line in others)
+        return whole == text and first == f"FROM {image}" and runs
+    return _is_plain(text, own)
 
 
-def _is_plain(text: str, known: frozenset[str]) -> bool:
-    words = _words(text)
-    if not words or not _PROGRAMS.fullmatch(words[0]):
+def _is_plain(text: str, own: frozenset[str]) -> bool:
+    match = _FORM.fullmatch(text)
+    if match is None:
         return False
-    gone = words[2:4] == ["pip", "uninstall"]
-    return all(
-        word in _WORDS or word in known or _FORMS.fullmatch(word) or (gone and _LEFTOVER.fullmatch(word))
-        for word in words[1:]
-    )
-
-
-def _words(text: str) -> list[str]:
-    """The words of a command that a shell takes just as they stand; none where it would do anything else with them."""
-    try:
-        words = shlex.split(text)
-    except ValueError:
-        return []
-    return words if shlex.join(words) == text else []
+    return all(word in own for named in match.groups() if named for word in named.split())
