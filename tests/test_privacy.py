@@ -126,6 +126,26 @@ def words_of(text: str, words: tuple[str, ...]) -> list[str]:
     return [line[:300] for line in text.splitlines() if any(word.lower() in line.lower() for word in words)]
 
 
+def planned(folder: Path, planted: dict[str, Any]) -> dict[str, str]:
+    """A plan, which is for other machines and holds nothing of this one, and what is said of this one beside it."""
+    file = folder / "plan.yaml"
+    options = ("--require", "tensorrt>=11", "--install", "pip", "--write", str(file))
+    ran = run("plan", *options, stdin=None, seconds=60, **planted)
+    assert ran.code == 0, ran.err
+    said = {f"plan {CLOSED}": file.read_text("utf-8"), "plan stdout": ran.out, "plan stderr": ran.err}
+    for key in ("", "--redact"):
+        redact = (key,) if key else ()
+        outputs = ("-o", f"json:{folder / f'against{key}'}", *for_ci(folder, f" against{key}"))
+        ran = run("check", "-v", "--against", str(file), *redact, *outputs, stdin=None, seconds=60, **planted)
+        assert ran.code == 1, ran.err
+        assert "POL201" in ran.out
+        said |= {f"against{key} stdout": ran.out, f"against{key}": (folder / f"against{key}").read_text("utf-8")}
+        said |= {
+            f"{kind} against {CLOSED}": (folder / f"{kind} against{key}").read_text("utf-8") for kind in CI_FORMATS
+        }
+    return said
+
+
 @pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
 def test_no_output_holds_a_secret_and_no_redacted_one_a_private_word(planted: dict[str, Any], tmp_path: Path) -> None:
     host = os.uname().nodename
@@ -166,6 +186,7 @@ def test_no_output_holds_a_secret_and_no_redacted_one_a_private_word(planted: di
             **planted,
         )
         said[f"replayed{key}"] = later.out + later.err
+    said |= planned(tmp_path, planted)
     caches = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
     assert caches
     said.update({str(path): path.read_text("utf-8", "replace") for path in caches})

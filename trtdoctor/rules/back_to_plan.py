@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from trtdoctor.findings import PLAN, Remedy
 from trtdoctor.planned import is_pin
 from trtdoctor.rules.base import Context
+from trtdoctor.rules.common import advice
 from trtdoctor.rules.planned_errors import planned_errors
 from trtdoctor.rules.planned_view import Difference, compared
 
@@ -23,13 +24,27 @@ def way_back(context: Context) -> tuple[Remedy, ...]:
 
 
 def _steps(context: Context) -> Iterator[Remedy]:
-    makers = (("driver", driver), ("image", image), ("packages", packages), ("pins", distributions))
-    for aspect, make in makers:
+    for aspect, make in (("driver", driver), ("image", image)):
         differing = compared(context, aspect).differing
         if differing:
             yield make(context, differing)
         if differing and aspect == "image":
             return  # the rest is in it
+    yield from installations(context)
+
+
+def installations(context: Context) -> Iterator[Remedy]:
+    """What differs of the packages and pins; where another TensorRT is used, those too of which nobody knows."""
+    plan = context.planned
+    used = any(item.name.startswith("tensorrt") for item in compared(context, "components").differing)
+    for aspect, make in (("packages", packages), ("pins", distributions)):
+        found = compared(context, aspect)
+        differing = found.differing
+        if used and not differing and plan is not None:
+            pairs = plan.pins if aspect == "pins" else plan.apt
+            differing = tuple(Difference(name, version) for name, version in pairs if name in found.open)
+        if differing:
+            yield make(context, differing)
 
 
 def distributions(context: Context, differing: Sequence[Difference]) -> Remedy:
@@ -40,22 +55,28 @@ def distributions(context: Context, differing: Sequence[Difference]) -> Remedy:
     if plan is not None and plan.extra_index:
         details.append(("extra_index", plan.extra_index))
     details += [("python", item.planned) for item in compared(context, "python").differing]
-    return Remedy(PLAN, "restore", None, _REASON, tuple(details))
+    return _restore(context, *details)
 
 
-def packages(_: Context, differing: Sequence[Difference]) -> Remedy:
+def packages(context: Context, differing: Sequence[Difference]) -> Remedy:
     """These Debian packages, held at their versions."""
     pairs = " ".join(f"{item.name}={item.planned}" for item in differing)
-    return Remedy(PLAN, "restore", None, _REASON, (("apt", pairs),))
+    return _restore(context, ("apt", pairs))
 
 
 def image(context: Context, differing: Sequence[Difference]) -> Remedy:
     """The image; where the plan installs into it, one that is built on it."""
     plan = context.planned
     built = (("built", "yes"),) if plan is not None and plan.pins else ()
-    return Remedy(PLAN, "restore", None, _REASON, (("image", differing[0].planned), *built))
+    return _restore(context, ("image", differing[0].planned), *built)
 
 
-def driver(_: Context, differing: Sequence[Difference]) -> Remedy:
+def driver(context: Context, differing: Sequence[Difference]) -> Remedy:
     """A driver that is new enough."""
-    return Remedy(PLAN, "restore", None, _REASON, (("driver", f">={differing[0].planned}"),))
+    return _restore(context, ("driver", f">={differing[0].planned}"))
+
+
+def _restore(context: Context, *details: tuple[str, str]) -> Remedy:
+    if planned_errors(context):
+        return advice("policy", "The plan itself is outdated; make it anew: trtdoctor plan --write FILE")
+    return Remedy(PLAN, "restore", None, _REASON, details)

@@ -160,7 +160,7 @@ def planned_python_other(context: Context) -> Iterable[Problem]:
     "planned-component-other",
     severity=Severity.ERROR,
     components=("policy", "tensorrt"),
-    silenced_by=("POL203",),
+    silenced_by=("POL203", "TRT102"),
     instead_of=("TRT101",),
 )
 def planned_component_other(context: Context) -> Iterable[Problem]:

@@ -188,12 +188,15 @@ def components(context: Context) -> Iterator[Problem]:
             if serious
             else "The plan was judged with another version of this library.",
             facts=(FoundFact(item.name, item.found or "none", item.where, "libraries"),),
-            remedy=advice(
-                item.name,
-                "Put what the plan has first on the search path, or install it: trtdoctor plan --from-file FILE",
-            ),
+            remedy=next(back_to_plan.installations(context) if serious else iter(()), None) or _advised(item.name),
             components=("policy", "tensorrt" if serious else item.name),
         )
+
+
+def _advised(name: str) -> Remedy:
+    return advice(
+        name, "Put what the plan has first on the search path, or install it: trtdoctor plan --from-file FILE"
+    )
 
 
 def system(context: Context) -> Iterator[Problem]:

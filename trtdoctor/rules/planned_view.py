@@ -8,7 +8,7 @@ from trtdoctor import debversion
 from trtdoctor.declared import snapshot_of
 from trtdoctor.demands import gotten
 from trtdoctor.lazyre import pattern
-from trtdoctor.matrix import distributions, gpus
+from trtdoctor.matrix import distributions, gpus, tensorrt
 from trtdoctor.planned import Planned
 from trtdoctor.record import record
 from trtdoctor.rules.base import Context
@@ -306,12 +306,28 @@ def _tensorrt(context: Context, planned: Stack, product: str) -> Compared:
         searched = "tensorrt" in stack.snapshot.searched
         told = stack.snapshot.kind == "declared" and bool(stack.installations.get("tensorrt"))
         return Compared((Difference(name, shown),)) if searched or told else Compared(open=(name,))
-    answers = [_any_of(wanted, item.version) for item in found]
+    answers = [_any_of(wanted, _whole(context, item, product)) for item in found]
     if Answer.YES in answers:
         return Compared()
     if Answer.UNKNOWN in answers:
         return Compared(open=(name,))
     return Compared((Difference(name, shown, str(found[0].version), found[0].place or found[0].origin),))
+
+
+def _whole(context: Context, item: Installation, product: str) -> Version | None:
+    """The version with the number of the build, which no file has in its name: by its package, or if there is but one.
+
+    A package of apt or a wheel owns the file; of most releases the matrix knows one build.
+    """
+    version = item.version
+    if version is None or len(version.parts) != 3:
+        return version
+    rows = tensorrt.releases(context.matrix, version, product)
+    built = [Version.parse(str(text)) for row in rows for text in row.get("packages").value or ()]
+    owner = Version.maybe((item.owner or "").partition(" ")[2].partition("-")[0])
+    if owner is not None and owner.parts[:3] == version.parts:
+        return owner
+    return built[0] if len(built) == 1 else version
 
 
 def _library(context: Context, planned: Stack, component: str) -> Compared:
