@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.conftest import AS_OF
+from trtdoctor.declared import snapshot_of
 from trtdoctor.judge import judge
 from trtdoctor.matrix import Matrix
+from trtdoctor.redaction import redact
 from trtdoctor.render import render
 from trtdoctor.snapshot import Copy, Interpreter, ProbeOutcome, Snapshot
 
@@ -57,3 +61,22 @@ def test_colour_changes_nothing_but_colour(matrix: Matrix) -> None:
     painted = shown(matrix, color=True)
     assert any("\x1b[" in line for line in painted)
     assert [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in painted] == shown(matrix)
+
+
+@pytest.mark.parametrize("kind", ["table", "markdown"])
+def test_steps_that_mend_several_findings_stand_once(kind: str, matrix: Matrix) -> None:
+    environment = {
+        "os": "ubuntu-22.04",
+        "arch": "x86_64",
+        "python": "3.12",
+        "gpus": [{"name": "RTX 5090"}],
+        "driver": "550.54.14",
+        "tensorrt": [{"version": "10.7", "from": "pip-cu12"}],
+    }
+    report = judge(redact(snapshot_of(environment)), matrix, as_of=AS_OF)
+    mended = [item for item in report.findings if item.fix]
+    assert len(mended) == 2
+    assert mended[0].fix == mended[1].fix, "JSON has them whole"
+    text = render(report, kind)
+    assert [text.count(step.text) for step in mended[0].fix] == [1] * len(mended[0].fix)
+    assert text.count(f"as for {mended[0].code}, above") == 1

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from trtdoctor.findings import Finding, Fix, InventoryItem, Report, SourceRef
 from trtdoctor.render.ci import About, canary_of, counted, notes_of, one_line, only_redacted, said_of
-from trtdoctor.render.parts import MEANS, compared_with
+from trtdoctor.render.parts import MEANS, Told, compared_with, said_above
 from trtdoctor.text import harmless
 
 _SIGNS = re.compile(r"[\\`*_{}\[\]<>|~&$#!^]")
@@ -20,8 +20,9 @@ def render(report: Report, about: About | None = None) -> str:
     only_redacted(report)
     about = about or About()
     lines = [f"## trtdoctor {about.command}: {report.verdict.prose}", "", _summary(report), ""]
+    above: Told = {}
     for finding in report.standing:
-        lines += [*_finding(finding), ""]
+        lines += [*_finding(finding, above), ""]
     waived = [item for item in report.findings if item.waived is not None]
     if waived:
         lines += ["Waived:", ""]
@@ -56,12 +57,15 @@ def _summary(report: Report) -> str:
     return f"{MEANS[report.verdict].capitalize()} ({counted(report)}).{goal}{plan}"
 
 
-def _finding(finding: Finding) -> Iterator[str]:
+def _finding(finding: Finding, told: Told) -> Iterator[str]:
     yield f"- **{finding.severity.value} {finding.code}** {inline(finding.title)}"
     for label, text in said_of(finding):
         if label in ("detail", "found", "breaks"):
             yield f"  - {label}: {inline(text)}"
-    for fix in finding.fix:
+    above = said_above(finding, told)
+    if above is not None:
+        yield f"  - fix: as for {above}, above"
+    for fix in finding.fix if above is None else ():
         yield from _fix(fix)
     for source in finding.sources:
         yield f"  - source: {_source(source)}"

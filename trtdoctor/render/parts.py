@@ -49,8 +49,12 @@ class Paint:
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self.on and style in _STYLES else text
 
 
-def finding_lines(finding: Finding, paint: Paint, verbose: bool) -> Iterator[str]:
-    """One finding: what was found, what it breaks, what mends it."""
+Told = dict[tuple[Fix, ...], str]
+"""Steps that stand above already, to the code of their finding: one way out often mends several findings."""
+
+
+def finding_lines(finding: Finding, paint: Paint, verbose: bool, told: Told | None = None) -> Iterator[str]:
+    """One finding: what was found, what it breaks, what mends it; steps that were ``told`` are not told again."""
     head = wrap(
         f"{finding.severity.value} {finding.code} {finding.title}",
         WIDTH,
@@ -70,9 +74,21 @@ def finding_lines(finding: Finding, paint: Paint, verbose: bool) -> Iterator[str
         yield from labelled("found", f"{fact.key} {fact.value}{where}", paint)
     if finding.breaks:
         yield from labelled("breaks", finding.breaks, paint)
-    for fix in finding.fix:
+    above = said_above(finding, told)
+    if above is not None:
+        yield from labelled("fix", f"as for {above}, above", paint)
+    for fix in finding.fix if above is None else ():
         yield from _fix(fix, paint)
     yield from _sources(finding, paint, every=verbose)
+
+
+def said_above(finding: Finding, told: Told | None) -> str | None:
+    """The code of the finding above that has the same steps, which ``told`` grows by otherwise; None for the first."""
+    if told is None or not finding.fix:
+        return None
+    above = told.get(finding.fix)
+    told.setdefault(finding.fix, finding.code)
+    return above
 
 
 def waived_lines(finding: Finding, paint: Paint) -> list[str]:

@@ -13,6 +13,7 @@ from trtdoctor.render.parts import (
     MEANS,
     WIDTH,
     Paint,
+    Told,
     cell_lines,
     compared_with,
     finding_lines,
@@ -36,8 +37,9 @@ def render(report: Report, *, verbose: bool = False, color: bool = False) -> str
     """The whole text, with a final newline."""
     paint = Paint(color)
     lines = [*_head(report, paint)]
+    told: Told = {}
     for finding in report.standing:
-        lines += ["", *finding_lines(finding, paint, verbose)]
+        lines += ["", *finding_lines(finding, paint, verbose, told)]
     waived = [item for item in report.findings if item.waived is not None]
     if waived:
         lines += ["", *(line for item in waived for line in waived_lines(item, paint))]
