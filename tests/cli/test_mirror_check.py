@@ -179,7 +179,8 @@ def test_sides_that_are_down(capsys: pytest.CaptureFixture[str], upstream: str, 
         begun = time.monotonic()
         found = document(capsys, configured(down, late, blind), "--seconds", "10", code=0)
         assert time.monotonic() - begun < 12
-        assert told(capsys, configured(blind), "--fail-on", "unknown").code == 1
+        for unsure in (blind, down):
+            assert told(capsys, configured(unsure), "--fail-on", "unknown").code == 1
         assert told(capsys, configured(blind)).code == 0
     by_id = {source["id"]: source for source in found["sources"]}
     assert "gives no answer" in by_id["down"]["headline"]

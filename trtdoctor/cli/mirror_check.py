@@ -30,13 +30,13 @@ _KEYS = ("fail-on", "select", "ignore", "overlay", "matrix")
 @click.command(
     "check",
     epilog="""\b
-Exit codes: 0 fine, 1 findings at or over --fail-on, 2 the check itself could not run. A mirror that is down is a
-finding, not an exit code of 2.
+Exit codes: 0 fine, 1 findings at or over --fail-on, 2 the check itself could not
+run. A mirror that is down is a finding, not an exit code of 2.
 Examples:
   trtdoctor mirror check oci:registry.corp:5000/ngc/nvidia/tensorrt
   trtdoctor mirror check pypi:https://mirror.example/simple/ --snapshot host.json
   trtdoctor mirror check --policy max-lag-days=30 --format github
-  trtdoctor mirror check status:https://mirrors.tuna.tsinghua.edu.cn/static/tunasync.json""",
+  trtdoctor mirror check status:https://mirror.example/static/tunasync.json""",
 )
 @mirror_options
 @looking_options

@@ -159,7 +159,8 @@ class MirrorReport:
         if threshold == "never":
             return False
         if threshold == "unknown":
-            return self.verdict in (Verdict.BROKEN, Verdict.UNKNOWN)
+            # A source that was asked for and could not be told about is no answer, whatever else the verdict rests on.
+            return bool(self.unknowns) or self.verdict in (Verdict.BROKEN, Verdict.UNKNOWN)
         limit = Severity(threshold).rank
         return any(item.severity.rank <= limit for item in self.findings if item.waived is None)
 
