@@ -101,6 +101,10 @@ class Planned:
     image: str | None = None
     commands: tuple[tuple[str, str], ...] = ()
     """Kind (``shell``, ``edit``, ``manual``) and text, for people: nothing runs them."""
+    as_root: tuple[int, ...] = ()
+    """Places of the commands that root must run."""
+    then_reboot: tuple[int, ...] = ()
+    """Places of the commands after which the machine must be started anew."""
 
     def to_plain(self) -> dict[str, Any]:
         """As it is written."""
@@ -127,10 +131,18 @@ class Planned:
             "files": [_file_plain(item) for item in self.files],
             "apt": [f"{name}={version}" for name, version in self.apt],
             "image": self.image,
-            "commands": [{"kind": kind, "text": text} for kind, text in self.commands],
+            "commands": [self._command_plain(number) for number in range(len(self.commands))],
             "environment": self.environment or {},
         }
         return document
+
+    def _command_plain(self, number: int) -> dict[str, Any]:
+        kind, text = self.commands[number]
+        marks = {name: True for name, places in self._marks() if number in places}
+        return {"kind": kind, "text": text, **marks}
+
+    def _marks(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        return ("root", self.as_root), ("reboot", self.then_reboot)
 
 
 def _file_plain(item: PlannedFile) -> dict[str, Any]:
@@ -202,6 +214,8 @@ def from_yaml(content: bytes) -> Planned:
         apt=apt,
         image=image,
         commands=tuple(_command(item, own, image) for item in _list(document, "commands")),
+        as_root=_marked(document, "root"),
+        then_reboot=_marked(document, "reboot"),
     )
 
 
@@ -348,6 +362,15 @@ def _truth(item: dict[str, Any], key: str) -> bool:
     if not isinstance(found, bool):
         raise PlannedError(f"files: {key}: wanted true or false")
     return found
+
+
+def _marked(document: dict[str, Any], mark: str) -> tuple[int, ...]:
+    """Places of the commands that say so."""
+    return tuple(
+        number
+        for number, item in enumerate(_list(document, "commands"))
+        if isinstance(item, dict) and item.get(mark) is True
+    )
 
 
 def _command(item: Any, own: frozenset[str], image: str | None) -> tuple[str, str]:

@@ -55,6 +55,8 @@ def planned(report: PlanReport, plan: Plan, matrix: Matrix) -> Planned:
         apt=plan.apt,
         image=image,
         commands=tuple((fix.kind, _anywhere(fix)) for fix in plan.commands),
+        as_root=tuple(number for number, fix in enumerate(plan.commands) if fix.needs_root),
+        then_reboot=tuple(number for number, fix in enumerate(plan.commands) if fix.needs_reboot),
     )
 
 

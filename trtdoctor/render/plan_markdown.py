@@ -28,9 +28,12 @@ def render(plan: Planned) -> str:
     lines += [*_list("Why", plan.why), *_list("What changes", plan.changes), *_list("What it gives up", plan.gives_up)]
     if plan.commands:
         lines += ["", "## How", ""]
-        for kind, text in plan.commands:
+        for number, (kind, text) in enumerate(plan.commands):
+            notes = ["as root"] if number in plan.as_root else []
+            notes += ["then reboot"] if number in plan.then_reboot else []
             command = harmless(one_line(text)).replace("```", "'''")
             lines += ["```sh", command, "```"] if kind == "shell" else [inline(text)]
+            lines += [f"({', '.join(notes)})"] if notes else []
             lines.append("")
         lines.pop()
     if plan.files:
