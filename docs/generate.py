@@ -264,11 +264,56 @@ def _schemas() -> Iterator[tuple[str, str]]:
     schemas["explain"] = explain_schema
     schemas |= {"diff": diff_schema, "config": config_schema}
     schemas |= _engine_schemas(definitions["Remedy"])
+    schemas |= _plan_schemas()
     schemas["mirror"] = _mirror_schema(definitions["Remedy"])
     for name, schema in schemas.items():
         text = json.dumps(schema, indent=1) + "\n"
         yield f"trtdoctor/schemas/{name}.schema.json", text
         yield f"docs/schemas/{name}.schema.json", text
+
+
+def _plan_schemas() -> dict[str, dict[str, Any]]:
+    from trtdoctor import planned
+    from trtdoctor.plan import model
+
+    texts = {"type": "array", "items": {"type": "string"}}
+    report = _schema_of(model.PlanReport, model.SCHEMA, "Ways to a stack that fits, best first, or why there is none")
+    definitions = report["$defs"]
+    change, plan = definitions["Change"], definitions["Plan"]["properties"]
+    names = {"before": "from", "after": "to"}
+    change["properties"] = {names.get(name, name): value for name, value in change["properties"].items()}
+    change["required"] = list(change["properties"])
+    change["properties"]["kind"] = {"enum": list(model.KINDS)}
+    plan["pins"], plan["apt"] = {**plan["pins"], **texts}, {**plan["apt"], **texts}
+    plan["environment"] |= {"type": "object"}
+    # A plan file names things for people; what it says of them stands at the fields that it is read into.
+    file = _schema_of(planned.Planned, planned.SCHEMA, "A minimal installation plan, to be replayed")
+    flat = file["properties"]
+    text, flag = {"type": "string"}, {"type": "boolean"}
+    command = _closed({"kind": {"enum": ["shell", "edit", "manual"]}, "text": text}, {"root": flag, "reboot": flag})
+    made = {"on": flat["made"], "by": text, "matrix": flat["matrix"], "matrix_digest": flat["matrix_digest"]}
+    described = {
+        key: flat[name]["description"] for key, name in (("pins", "pins"), ("apt", "apt"), ("run", "commands"))
+    }
+    plain = ("schema", "title", "goal", "requires", "install", "why", "changes", "gives_up", "gpus", "python", "image")
+    file["properties"] = {
+        **{name: flat[name] for name in plain},
+        "made": _closed(made),
+        "driver": _closed({"at_least": flat["driver_floor"], "download": flat["driver_download"]}),
+        "cuda": _closed({"toolkit": flat["cuda"], "download": flat["cuda_download"]}),
+        "pip": _closed({"extra_index": flat["extra_index"], "pins": {**texts, "description": described["pins"]}}),
+        "files": flat["files"],
+        "apt": {**texts, "description": described["apt"]},
+        "commands": {"type": "array", "items": command, "description": described["run"]},
+        "environment": {**flat["environment"], "type": "object"},
+    }
+    file["required"] = list(file["properties"])
+    file["$defs"]["PlannedFile"]["required"] = ["name"]
+    return {"plan": report, "plan-file": file}
+
+
+def _closed(properties: dict[str, Any], others: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"type": "object", "properties": {**properties, **(others or {})}, "required": list(properties)}
 
 
 def _engine_schemas(remedy: dict[str, Any]) -> dict[str, dict[str, Any]]:
