@@ -292,9 +292,7 @@ def _plan_schemas() -> dict[str, dict[str, Any]]:
     text, flag = {"type": "string"}, {"type": "boolean"}
     command = _closed({"kind": {"enum": ["shell", "edit", "manual"]}, "text": text}, {"root": flag, "reboot": flag})
     made = {"on": flat["made"], "by": text, "matrix": flat["matrix"], "matrix_digest": flat["matrix_digest"]}
-    described = {
-        key: flat[name]["description"] for key, name in (("pins", "pins"), ("apt", "apt"), ("run", "commands"))
-    }
+    described = {name: flat[name]["description"] for name in ("pins", "apt", "commands")}
     plain = ("schema", "title", "goal", "requires", "install", "why", "changes", "gives_up", "gpus", "python", "image")
     file["properties"] = {
         **{name: flat[name] for name in plain},
@@ -304,7 +302,7 @@ def _plan_schemas() -> dict[str, dict[str, Any]]:
         "pip": _closed({"extra_index": flat["extra_index"], "pins": {**texts, "description": described["pins"]}}),
         "files": flat["files"],
         "apt": {**texts, "description": described["apt"]},
-        "commands": {"type": "array", "items": command, "description": described["run"]},
+        "commands": {"type": "array", "items": command, "description": described["commands"]},
         "environment": {**flat["environment"], "type": "object"},
     }
     file["required"] = list(file["properties"])

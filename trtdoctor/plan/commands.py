@@ -14,7 +14,7 @@ from trtdoctor.plan import steps
 from trtdoctor.plan.builds import Build, meta
 from trtdoctor.plan.held import image_there, indexes
 from trtdoctor.plan.model import Change, of_component
-from trtdoctor.plan.packages import KEYRING, keyring, packages_of
+from trtdoctor.plan.packages import KEYRING, keyring, library_of, packages_of
 from trtdoctor.plan.pins import EXTRA_INDEX, Pin, pins_of
 from trtdoctor.plan.question import Question
 from trtdoctor.plan.settle import Candidate
@@ -212,18 +212,27 @@ def _implied(question: Question, build: Build) -> Iterator[str]:
 def apt_pins(question: Question, candidate: Candidate) -> tuple[Pin, ...]:
     """Every Debian package that the plan installs and holds."""
     build = candidate.weighed.build if candidate.weighed else None
-    return packages_of(question, build) if build is not None and build.way == "apt" else ()
+    if build is not None and build.way == "apt":
+        return packages_of(question, build)
+    return tuple(pin for change in _of(candidate.changes, "apt") for pin in _library(question, candidate, change))
+
+
+def _library(question: Question, candidate: Candidate, change: Change) -> tuple[Pin, ...]:
+    """The packages of a CUDA library that goes with the TensorRT that is there."""
+    majors = {int(item.flavour[2:]) for item in candidate.context.stack.tensorrts if item.flavour}
+    majors |= {item.version.major for item in candidate.context.stack.of("cuda") if item.version}
+    flavour = f"cu{majors.pop()}" if len(majors) == 1 else None
+    return library_of(question, change.component, change.after or "", flavour)
 
 
 def _by_apt(question: Question, candidate: Candidate) -> Iterator[Fix]:
     """The repository, the exact versions, and the hold: of what is not named apt takes its highest version."""
-    build = candidate.weighed.build if candidate.weighed else None
     wanted = apt_pins(question, candidate)
-    if build is None or not wanted:
+    if not wanted:
         for change in _of(candidate.changes, "apt"):
             yield Fix("manual", f"Install {of_component(change.component)} {change.after}.", True)
         return
-    address = keyring(question.matrix, build)
+    address = keyring(question)
     if address is not None:
         yield Fix("shell", f"curl -fsSL -o {KEYRING} {shlex.quote(address)}")
         yield Fix("shell", f"dpkg -i ./{KEYRING}", needs_root=True)

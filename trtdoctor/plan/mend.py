@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from trtdoctor.demands import answer
-from trtdoctor.matrix import Row, cuda, cudnn, jetpack, tensorrt
+from trtdoctor.matrix import Row, api_changes, cuda, cudnn, jetpack, tensorrt
 from trtdoctor.plan.driver import advised, demanded, raise_driver
 from trtdoctor.plan.environment import Environment, copied, packages, put
 from trtdoctor.plan.frameworks import NAMES, alternatives, linked_libraries
@@ -127,9 +127,10 @@ def _changed_word(case: Case, word: str) -> Change | None:
     if row is None or not versions:
         return None
     state = tensorrt.api_state(row, versions[0])
-    if state.answer is not Answer.NO:
-        return None
-    instead = row.text("replacement") or row.text("instead") or "what the release has instead"
+    if state.word != "removed":
+        return None  # what is not there yet has nothing in its place
+    instead = api_changes.instead(row)
+    instead = "nothing" if instead == "none" else instead or "what the release has instead"
     return Change("code", name, instead, "change-code", state.reason)
 
 

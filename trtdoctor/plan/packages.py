@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from trtdoctor.matrix import Matrix, apt, tensorrt
+from trtdoctor.matrix import Matrix, Row, apt, tensorrt
 from trtdoctor.plan.builds import Build
 from trtdoctor.plan.question import Question
 from trtdoctor.versions import Version
@@ -45,6 +45,27 @@ def toolkit_of(matrix: Matrix, build: Build) -> Version | None:
     return Version.maybe(str(fact.value).rpartition("+cuda")[2]) if fact is not None else None
 
 
-def keyring(matrix: Matrix, build: Build) -> str | None:
+def library_of(question: Question, component: str, version: str, flavour: str | None) -> tuple[Pin, ...]:
+    """The packages of CUDA or cuDNN alone; empty where the matrix does not know them for this system."""
+    place, wanted = repository(question), Version.maybe(version.partition(" ")[0])
+    if place is None or wanted is None:
+        return ()
+    if component == "cuda":
+        package = apt.libraries(question.matrix, Version.parse(wanted.short(2)), place)
+        found = [package] if package is not None else []
+    elif component == "cudnn" and flavour is not None:
+        found = apt.cudnn(question.matrix, Version.parse(wanted.short(3)), flavour) or []
+    else:
+        return ()
+    return tuple((package.name, str(package.version.value)) for package in found)
+
+
+def repository(question: Question) -> Row | None:
+    """NVIDIA's repository for this system; None where there is none, or the system is not known."""
+    return apt.repository(question.matrix, *question.system_words) if question.system_words is not None else None
+
+
+def keyring(question: Question) -> str | None:
     """The address of the package that sets the repository up."""
-    return str(apt.address(matrix, build.place, "keyring").value) if build.place is not None else None
+    place = repository(question)
+    return str(apt.address(question.matrix, place, "keyring").value) if place is not None else None
