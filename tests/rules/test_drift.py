@@ -211,6 +211,22 @@ def test_the_way_back_leads_back_and_then_there_is_none() -> None:
     assert drift(against(done, plan)) == {}
 
 
+def test_a_tensorrt_of_another_flavour_goes_before_the_planned_one_comes() -> None:
+    plan = by_pip()
+    other = ("tensorrt-cu13", "tensorrt-cu13-bindings", "tensorrt-cu13-libs")
+    more = (*(Distribution(name, "11.4.0.106", SITE) for name in other), Distribution("torch", "2.9.0", SITE))
+    here = with_distributions(live(plan), *installed(plan, tensorrt="11.4.0.106", tensorrt_cu12_libs=None), *more)
+    gone, command = commands(only(against(here, plan), "POL201"))
+    # Its flavours share files: what stays would lose some.
+    assert set(shlex.split(gone)[5:]) == {"tensorrt", "tensorrt-cu12", "tensorrt-cu12-bindings", *other}
+    assert {word for word in shlex.split(command) if "==" in word} == {
+        f"{name}=={version}" for name, version in plan.pins if name.startswith("tensorrt")
+    }
+    lean = (*installed(plan, tensorrt_cu12="10.7.0"), Distribution("tensorrt-lean", "10.9.0.34", SITE))
+    (command,) = commands(only(against(with_distributions(live(plan), *lean), plan), "POL201"))
+    assert "tensorrt-cu12==10.9.0.34" in command
+
+
 @pytest.mark.parametrize(
     ("planned", "found", "differs"),
     [
@@ -292,6 +308,10 @@ def test_the_python_of_the_plan_gets_what_is_missing() -> None:
     first, second = commands(only(report, "POL201"))
     assert first == "python3.11 -m venv .venv"
     assert second.startswith(".venv/bin/python -m pip install ")
+    some = replace(live(plan), interpreters=(replace(python, distributions=installed(plan, tensorrt="8.6.1")),))
+    _, second = commands(only(against(some, plan), "POL201"))
+    pinned = {word for word in shlex.split(second) if "==" in word}
+    assert pinned == {f"{name}=={version}" for name, version in plan.pins}, "it begins empty"
     same = replace(live(plan), interpreters=(replace(python, distributions=installed(plan)),))
     assert drift(against(same, plan)) == {"POL206": "warning"}
 
@@ -603,7 +623,8 @@ def test_a_recorded_machine_is_led_to_what_is_planned_for_it() -> None:
     plan = plan_for(snapshot, "pip", require=("tensorrt==10.9.*",))
     report = against(snapshot, plan)
     assert drift(report) == {"POL201": "error"}
-    (command,) = commands(only(report, "POL201"))
+    gone, command = commands(only(report, "POL201"))
+    assert gone.endswith(" -m pip uninstall -y tensorrt"), "it installs the modules of the planned one"
     pinned = {word for word in shlex.split(command) if "==" in word}
     assert pinned <= {f"{name}=={version}" for name, version in plan.pins}
     first = snapshot.interpreters[0]

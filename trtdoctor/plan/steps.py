@@ -91,6 +91,8 @@ def _restore(remedy: Remedy, stack: Stack) -> list[Fix]:
         if minor := remedy.detail("python"):
             made, python = other_python(minor, stack)
             found.append(made)
+        gone = (remedy.detail("remove") or "").split()
+        found += [_uninstall(gone, stack)] if gone else []
         here = [pin for pin in pins if "+" not in pin]
         found += [pip_install(python, here, remedy.detail("extra_index"))] if here else []
         for pin in pins:

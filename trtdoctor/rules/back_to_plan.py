@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from trtdoctor.findings import PLAN, Remedy
-from trtdoctor.planned import is_pin
+from trtdoctor.matrix import distributions as known_distributions
+from trtdoctor.planned import Planned, is_pin
 from trtdoctor.rules.base import Context
 from trtdoctor.rules.common import advice
 from trtdoctor.rules.planned_errors import planned_errors
@@ -50,12 +51,35 @@ def installations(context: Context) -> Iterator[Remedy]:
 def distributions(context: Context, differing: Sequence[Difference]) -> Remedy:
     """These distributions, from where the plan has them, into a Python that it is for."""
     plan = context.planned
-    pins = [f"{item.name}=={item.planned}" for item in differing if is_pin(item.name, item.planned)]
-    details = [("pins", " ".join(pins))]
+    wanted = {item.name: item.planned for item in differing}
+    python = [("python", item.planned) for item in compared(context, "python").differing]
+    removed = [] if python or plan is None else _in_the_way(context, plan, wanted)
+    if plan is not None:  # an environment of another Python begins empty
+        wanted |= {name: version for name, version in plan.pins if python or name in removed}
+    pins = [f"{name}=={version}" for name, version in wanted.items() if is_pin(name, version)]
+    details = [("pins", " ".join(pins)), *python]
     if plan is not None and plan.extra_index:
         details.append(("extra_index", plan.extra_index))
-    details += [("python", item.planned) for item in compared(context, "python").differing]
+    if removed:
+        details.append(("remove", " ".join(removed)))
     return _restore(context, *details)
+
+
+def _in_the_way(context: Context, plan: Planned, wanted: Iterable[str]) -> list[str]:
+    """What must go before a TensorRT comes back: all of its distributions, where the plan does not have one of them.
+
+    Those of several flavours install the same modules; uninstalling one later would take files of the others.
+    """
+    products = {_product(context, name) for name in wanted}
+    known = {*dict(plan.pins), *((plan.environment or {}).get("packages") or {})}
+    there = [name for name in context.stack.distributions if (_product(context, name) or "none") in products]
+    return there if any(name not in known for name in there) else []
+
+
+def _product(context: Context, name: str) -> str | None:
+    """The product of TensorRT that a distribution is a part of; None for any other."""
+    spec = known_distributions.identify(context.matrix, name)
+    return (spec.product or "full") if spec is not None and spec.component == "tensorrt" else None
 
 
 def packages(context: Context, differing: Sequence[Difference]) -> Remedy:
