@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from trtdoctor import __version__
 from trtdoctor.demands import answer as answer_demand
-from trtdoctor.diagnosis import diagnose, errors
+from trtdoctor.diagnosis import diagnose
 from trtdoctor.findings import MatrixInfo, Severity
 from trtdoctor.matrix import api_changes, artefacts, tensorrt
 from trtdoctor.plan.builds import Build
@@ -38,7 +38,7 @@ def answer(question: Question, *, top: int = 3, every: bool = False, upgrade: Ve
         impossible=None if plans else explain(question, found),
         considered=found.considered,
         refused=tuple(_refused(question, found)),
-        broken=tuple(f"{code} {problem.title}" for code, problem in errors(question.context)),
+        broken=tuple(f"{code} {problem.title}" for code, problem in question.wrong),
         needs=tuple(demand.text for demand in question.demands),
         goal=question.goal,
         as_of=question.as_of.isoformat(),

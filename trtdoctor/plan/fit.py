@@ -148,9 +148,10 @@ def _same(question: Question, present: Version, build: Build) -> bool:
 
 def _is_there(item: Installation, build: Build) -> bool:
     """Whether a wheel would only be installed again."""
-    if item.origin != "pip" or item.version is None or item.flavour != build.flavour:
+    if item.origin != "pip" or item.version is None or (item.product or "full") != build.product:
         return False
-    return item.version.same_as(build.version) is Answer.YES and item.version.suffix == build.version.suffix
+    same = item.version.same_as(build.version) is Answer.YES and item.version.suffix == build.version.suffix
+    return same and item.flavour == build.flavour
 
 
 def _by_policy(question: Question, build: Build) -> Iterator[Refusal]:
@@ -295,6 +296,8 @@ def _python(question: Question, build: Build, refusals: list[Refusal]) -> str | 
 def _known_bad(question: Question, build: Build) -> Iterator[Refusal]:
     if build.way in ("container", "jetpack") or build.product != "full":
         return
+    if any("==" in specifier for specifier in question.specifiers("tensorrt")):
+        return  # whoever names a release gets it, with what is known of it as a warning
     for issue in issues_of(question.context, build.version):
         if issue.severity == "info" or issue.judged:
             continue

@@ -135,6 +135,7 @@ def way_out(context: Context, findings: Sequence[Finding]) -> tuple[Question, Ca
             demands=context.demands,
             policy=context.policy,
             unwanted=unwanted,
+            repairs=False,
         )
         if context.policy.install is not None:
             question.install = (context.policy.install,)

@@ -268,13 +268,13 @@ def _jetson_python(case: Case) -> Iterator[Mended]:
 
 
 def _superfluous(case: Case) -> Iterator[Mended]:
-    """Distributions that the remedy takes out."""
+    """Distributions that the remedy takes out; not those that the plan itself put in place."""
     remedy = case.problem.remedy
     if remedy is None:
         return
     gone = remedy.detail("remove") or (remedy.detail("distributions") if remedy.action == "remove" else None) or ""
-    named = case.environment.get("packages", {})
-    there = [name for name in gone.split() if name in named]
+    named, before_it = case.environment.get("packages", {}), case.question.environment.get("packages", {})
+    there = [name for name in gone.split() if name in named and named[name] == before_it.get(name)]
     for name in there:
         del named[name]
     if there:

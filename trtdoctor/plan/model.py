@@ -45,6 +45,8 @@ UNSURE = 2
 """Added where the matrix cannot confirm that the release serves this GPU."""
 _BROUGHT_ALONG = ("cuda", "cudnn", "cublas", "nvrtc")
 """Libraries that one pip command takes along with what needs them."""
+MENDED = "mended where it is"
+"""What becomes of a component whose version stays and whose files are put right."""
 _PLAIN = ("container", "jetpack", "python", "rebuild-engine", "change-code")
 """Kinds that need no word beside what changes."""
 ONE_MORE = 1
@@ -74,6 +76,8 @@ class Change:
         after = self.after or "nothing"
         if self.kind in ("rebuild-engine", "change-code"):
             return f"{self.component}: {after} in place of {self.before}"
+        if self.before is None and self.kind == "configure":
+            return f"{of_component(self.component)}: {after}"
         told = f"({self.kind}" in after or self.kind in (self.component, *_PLAIN)
         kind = "" if told else f" ({self.kind})"
         return f"{of_component(self.component)}: {self.before or 'nothing'} to {after}{kind}"

@@ -13,7 +13,7 @@ from trtdoctor.findings import Severity
 from trtdoctor.matrix import Matrix
 from trtdoctor.plan.environment import Environment, describe, entries
 from trtdoctor.policy import Policy
-from trtdoctor.rules.base import Context
+from trtdoctor.rules.base import Context, Problem
 from trtdoctor.rules.releases import platforms_of
 from trtdoctor.rules.wheels import python_tag
 from trtdoctor.snapshot import Snapshot
@@ -40,10 +40,12 @@ class Question:
         policy: Policy | None = None,
         held: Obtainable | None = None,
         unwanted: frozenset[str] = frozenset(),
+        repairs: bool = True,
     ) -> None:
         """``install`` are the ways that will do, empty for all; ``held`` is what can be had where not everything can.
 
-        ``unwanted`` are codes of warnings that a plan must take away as it does errors.
+        ``unwanted`` are codes of warnings that a plan must take away as it does errors; ``repairs`` says whether what
+        only files show belongs to a plan.
         """
         self.snapshot = snapshot
         self.matrix = matrix
@@ -55,6 +57,7 @@ class Question:
         self.install = install
         self.held = held
         self.unwanted = unwanted
+        self.repairs = repairs
 
     @cached_property
     def environment(self) -> Environment:
@@ -102,6 +105,28 @@ class Question:
     def own_faults(self) -> frozenset[str]:
         """Codes of what is wrong with the machine whatever is installed on it: no plan can be blamed for them."""
         return frozenset(code for code, _ in errors(self.judged(self.bare)))
+
+    @cached_property
+    def wrong(self) -> tuple[tuple[str, Problem], ...]:
+        """Code and problem of each error: those of the Snapshot itself, then what its description shows behind them."""
+        words = frozenset(self.goal)
+        context = Context(self.machine, self.matrix, self.as_of, words, self.demands, self.policy)
+        found = list(errors(context))
+        codes = {code for code, _ in found}
+        return (*found, *(item for item in errors(self.context) if item[0] not in codes))
+
+    @cached_property
+    def broken_files(self) -> tuple[tuple[str, Problem], ...]:
+        """Errors that no description shows: files that are missing, doors that are shut. The rules know what to do."""
+        if not self.repairs or self.snapshot.kind == "declared":
+            return ()
+        described = {code for code, _ in errors(self.context)}
+        missing = ("TRT101",) if self.absent else ()
+        return tuple(
+            (code, problem)
+            for code, problem in self.wrong
+            if code not in described and code not in missing and not code.startswith("CAN")
+        )
 
     @cached_property
     def absent(self) -> bool:

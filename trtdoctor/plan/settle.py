@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from trtdoctor.demands import answer
 from trtdoctor.diagnosis import errors
 from trtdoctor.findings import Severity
@@ -13,7 +15,7 @@ from trtdoctor.plan.frameworks import put_missing
 from trtdoctor.plan.held import out_of_reach
 from trtdoctor.plan.keeping import fact, moved
 from trtdoctor.plan.mend import mended
-from trtdoctor.plan.model import KINDS, Change, Refusal, weight
+from trtdoctor.plan.model import KINDS, MENDED, Change, Refusal, weight
 from trtdoctor.plan.question import Question
 from trtdoctor.plan.ways import applied
 from trtdoctor.record import record
@@ -21,8 +23,9 @@ from trtdoctor.rules import BY_CODE
 from trtdoctor.rules.base import Context, Problem
 from trtdoctor.versions import Answer
 
-_STRICT = frozenset(("FWK102", "FWK103", "FWK302", "FWK303", "FWK401"))
-"""Warnings that no plan brings about where it can be helped: a framework beside what it was not built for."""
+_STRICT = frozenset(("DNN104", "FWK102", "FWK103", "FWK302", "FWK303", "FWK401"))
+"""Warnings that no plan brings about where it can be helped: two wheels of cuDNN over each other, a framework beside
+what it was not built for."""
 _EVERY = frozenset(BY_CODE)
 _ROUNDS = 8
 """So many changes mend one candidate at most."""
@@ -165,10 +168,19 @@ class _Settling:
     def _whole(
         self, environment: Environment, changes: list[Change], context: Context, warned: frozenset[str]
     ) -> Candidate:
+        changes = [*changes, *self._repairs(changes)]
         cost = weight(changes) + (self.weighed.penalty if self.weighed else 0)
         remaining = tuple(self.tolerated.values())
         new = warned - self.question.warned
         return Candidate(self.weighed, environment, tuple(changes), cost, context, remaining, new)
+
+    def _repairs(self, changes: list[Change]) -> Iterator[Change]:
+        """What only files show, of components that nothing else replaces."""
+        moved = {change.component for change in changes}
+        for code, problem in self.question.broken_files:
+            components = problem.components or BY_CODE[code].components
+            if problem.remedy is not None and components[0] not in moved:
+                yield Change(components[0], None, MENDED, "configure", problem.title, problem.remedy)
 
 
 def _unmet(question: Question, context: Context) -> Refusal | None:

@@ -61,9 +61,15 @@ def before(environment: Environment, component: str, product: str | None = None)
     return " and ".join(map(spoken, found)) or None
 
 
+def _tensorrt_before(question: Question, environment: Environment, product: str) -> str | None:
+    """The TensorRT that is there; of one that only distributions or an image tell of, its version."""
+    present = question.present
+    return before(environment, "tensorrt", product) or (str(present) if present is not None else None)
+
+
 def _by_pip(question: Question, build: Build, environment: Environment) -> list[Change]:
     product = build.product
-    old = before(environment, "tensorrt", product)
+    old = _tensorrt_before(question, environment, product)
     drop_packages(environment, question.matrix, ("tensorrt",), product)
     entry = {"version": build.version.text, "from": f"pip-{build.flavour}"}
     if product != "full":
@@ -122,7 +128,7 @@ def _by_jetpack(question: Question, build: Build, environment: Environment) -> l
 
 
 def _by_apt(question: Question, build: Build, environment: Environment) -> list[Change]:
-    old = before(environment, "tensorrt", "full")
+    old = _tensorrt_before(question, environment, "full")
     entry = {"version": build.version.text, "from": "apt"}
     put(environment, "tensorrt", entry, instead_of=("apt", "unknown"))
     toolkit = toolkit_of(question.matrix, build)
@@ -140,7 +146,7 @@ def _by_apt(question: Question, build: Build, environment: Environment) -> list[
 
 
 def _by_archive(question: Question, build: Build, environment: Environment) -> list[Change]:
-    old = before(environment, "tensorrt", build.product)
+    old = _tensorrt_before(question, environment, build.product)
     kind = "zip" if question.system == "windows" and not environment.get("wsl") else "tar"
     entry = {"version": build.version.text, "from": kind}
     if build.product != "full":

@@ -8,7 +8,7 @@ from trtdoctor.matrix import api_changes, drivers, tensorrt
 from trtdoctor.plan.age import out_by
 from trtdoctor.plan.builds import Build
 from trtdoctor.plan.environment import entries
-from trtdoctor.plan.model import Change, of_component
+from trtdoctor.plan.model import MENDED, Change, of_component
 from trtdoctor.plan.question import Question
 from trtdoctor.plan.settle import Candidate
 from trtdoctor.plan.ways import spoken
@@ -44,7 +44,7 @@ def by(build: Build) -> str:
 def _named(change: Change) -> str:
     name = of_component(change.component)
     if change.kind == "configure":
-        return f"{name} set up otherwise"
+        return f"{name} mended" if change.after == MENDED else f"{name} set up otherwise"
     return f"{name} {change.after}" if change.after is not None else f"without {name}"
 
 
