@@ -20,8 +20,7 @@ def _fact(question: Question, code: str, problem: Problem) -> str | None:
             next((item for item in question.capabilities if item in problem.title), None) or _all(question)
         )
     if code.startswith("DRV"):
-        last = [item for item in question.capabilities if _is_left_out(question, item)]
-        return capability(last[0]) if last else None
+        return left_out(question)
     if code == "PYT101" and question.python is not None:
         return f"Python {question.python.short(2)}"
     if code == "PYT102" and question.snapshot.platform.glibc:
@@ -46,6 +45,10 @@ def _all(question: Question) -> str:
     return " and ".join(question.capabilities)
 
 
-def _is_left_out(question: Question, number: str) -> bool:
-    last = drivers.last_branch_for(question.matrix, number)
-    return last is not None and last.value != drivers.NONE
+def left_out(question: Question) -> str | None:
+    """The compute capability of a GPU that newer drivers no longer serve; None where there is none."""
+    for number in question.capabilities:
+        last = drivers.last_branch_for(question.matrix, number)
+        if last is not None and last.value != drivers.NONE:
+            return capability(number)
+    return None

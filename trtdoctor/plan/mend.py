@@ -13,7 +13,7 @@ from trtdoctor.plan.driver import advised, demanded, raise_driver
 from trtdoctor.plan.environment import Environment, copied, packages, put
 from trtdoctor.plan.frameworks import NAMES, alternatives, linked_libraries
 from trtdoctor.plan.model import Change
-from trtdoctor.plan.pins import cuda_distribution, cudnn_wheel, runtime_wheel
+from trtdoctor.plan.pins import add_required, cuda_distribution, cudnn_wheel, runtime_wheel
 from trtdoctor.plan.question import Question
 from trtdoctor.plan.ways import before
 from trtdoctor.record import record
@@ -165,6 +165,16 @@ def _cuda(case: Case) -> Iterator[Mended]:
                 yield _with_library(case, "cuda", str(built.value), flavour, item.origin)
 
 
+def _cuda_instead(case: Case) -> Iterator[Mended]:
+    """The CUDA that TensorRT was made with, in place of another one that only asks for a newer driver."""
+    there = {item.version.major for item in case.context.stack.of("cuda") if item.version}
+    for item, row in _releases(case):
+        for flavour in [item.flavour] if item.flavour else build_flavours(row):
+            built = tensorrt.built_with(row, flavour)
+            if built is not None and int(flavour[2:]) not in there and not case.keeps("cuda"):
+                yield _with_library(case, "cuda", str(built.value), flavour, item.origin)
+
+
 def _cuda_of_gpu(case: Case) -> Iterator[Mended]:
     """The CUDA that the release was made with, where that knows the GPU; else the one that the GPU begins with."""
     if case.keeps("cuda"):
@@ -216,7 +226,10 @@ def _with_library(case: Case, component: str, version: str, flavour: str | None,
     wheel = find(matrix, version, flavour) if origin == "pip" and flavour is not None else None
     if wheel is not None and flavour is not None:
         stem = {"cudnn": "nvidia-cudnn", "cuda": "nvidia-cuda-runtime"}[component]
-        packages(environment)[cuda_distribution(matrix, stem, flavour)] = wheel
+        named = packages(environment)
+        added = {cuda_distribution(matrix, stem, flavour): wheel}
+        add_required(matrix, added, flavour)
+        environment["packages"] = {**added, **named, cuda_distribution(matrix, stem, flavour): wheel}
         put(environment, component, {"version": wheel, "from": "pip"}, instead_of=("pip", "unknown"))
         return environment, [Change(component, old, f"{wheel} (pip)", "pip", why)]
     way = "apt" if origin == "apt" else "tar"
@@ -326,6 +339,7 @@ _BY_CODE: dict[str, tuple[Callable[[Case], Iterator[Mended]], ...]] = {
     "CUD104": (_nvrtc,),
     "CUD105": (_cuda,),
     "DNN101": (_cudnn,),
+    "DRV201": (_cuda_instead,),
     "DNN102": (_cudnn,),
     "GPU202": (_cuda_of_gpu,),
     "FWK102": (_framework, _libraries_of_framework),

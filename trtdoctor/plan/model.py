@@ -78,7 +78,7 @@ class Change:
             return f"{self.component}: {after} in place of {self.before}"
         if self.before is None and self.kind == "configure":
             return f"{of_component(self.component)}: {after}"
-        told = f"({self.kind}" in after or self.kind in (self.component, *_PLAIN)
+        told = after.endswith(")") or self.kind in (self.component, *_PLAIN)
         kind = "" if told else f" ({self.kind})"
         return f"{of_component(self.component)}: {self.before or 'nothing'} to {after}{kind}"
 

@@ -23,23 +23,31 @@ def pins_of(matrix: Matrix, build: Build, system: str) -> tuple[Pin, ...]:
 
 
 def _pins(matrix: Matrix, build: Build, system: str) -> Iterator[Pin]:
-    parts = list(_parts(matrix, build.name, build.version, system))
-    yield from parts
-    named: dict[str, str] = {}
-    for name, version in parts:
-        for requirement in artefacts.requires(matrix, name, version) or ():
-            found = _requirement(requirement)
-            if found is not None and known_spec(matrix, found[0]) is not None:
-                named.setdefault(*found)
+    """The parts, the libraries that they leave open, and what either requires of the stack, all the way down."""
+    found = dict(_parts(matrix, build.name, build.version, system))
     for name, version in _cuda_libraries(matrix, build):
-        if name not in dict(parts):
-            named.pop(name, None)
-            yield name, version
-    for name, specifier in named.items():
-        if name not in dict(parts):
-            newest = newest_version(matrix, name, specifier, build)
+        found.setdefault(name, version)
+    add_required(matrix, found, build.flavour, _toolkit(build))
+    yield from found.items()
+
+
+def _toolkit(build: Build) -> str | None:
+    built = tensorrt.built_with(build.row, build.flavour)
+    return str(built.value) if built is not None else None
+
+
+def add_required(matrix: Matrix, found: dict[str, str], flavour: str, toolkit: str | None = None) -> None:
+    """Let ``found`` grow by what its distributions require of the stack; of one that is there the version stays."""
+    waiting = list(found.items())
+    while waiting:
+        for text in artefacts.requires(matrix, *waiting.pop(0)) or ():
+            required = _requirement(text)
+            if required is None or required[0] in found or known_spec(matrix, required[0]) is None:
+                continue
+            newest = newest_version(matrix, *required, flavour, toolkit)
             if newest is not None:
-                yield name, newest
+                found[required[0]] = newest
+                waiting.append((required[0], newest))
 
 
 def _parts(matrix: Matrix, name: str, version: Version, system: str) -> Iterator[Pin]:
@@ -69,12 +77,11 @@ def _cuda_libraries(matrix: Matrix, build: Build) -> Iterator[Pin]:
     version = cudnn_wheel(matrix, need.version, build.flavour)
     if version is not None:
         yield cuda_distribution(matrix, "nvidia-cudnn", build.flavour), version
-    built = tensorrt.built_with(build.row, build.flavour)
-    runtime = runtime_wheel(matrix, str(built.value) if built else None, build.flavour)
+    runtime = runtime_wheel(matrix, _toolkit(build), build.flavour)
     if runtime is not None:
         yield cuda_distribution(matrix, "nvidia-cuda-runtime", build.flavour), runtime
     blas = cuda_distribution(matrix, "nvidia-cublas", build.flavour)
-    newest = newest_version(matrix, blas, "", build)
+    newest = newest_version(matrix, blas, "", build.flavour, _toolkit(build))
     if newest is not None:
         yield blas, newest
 
@@ -85,17 +92,15 @@ def cuda_distribution(matrix: Matrix, stem: str, flavour: str) -> str:
     return f"{stem}-{flavour}" if spec is not None and spec.real == "wheel" else stem
 
 
-def newest_version(matrix: Matrix, name: str, specifier: str, build: Build) -> str | None:
-    """The newest recorded version under ``specifier``; of the CUDA runtime the one that the build was made with."""
+def newest_version(matrix: Matrix, name: str, specifier: str, flavour: str, toolkit: str | None) -> str | None:
+    """The newest recorded version under ``specifier`` for a CUDA flavour; of the CUDA runtime that of the toolkit."""
     spec = known_spec(matrix, name)
     if spec is not None and spec.component == "cuda":
-        built = tensorrt.built_with(build.row, build.flavour)
-        own = runtime_wheel(matrix, str(built.value) if built else None, build.flavour)
+        own = runtime_wheel(matrix, toolkit, flavour)
         if own is not None and (not specifier or _allows(specifier, own)):
             return own
-    major = build.flavour.removeprefix("cu")
     for version in artefacts.versions(matrix, name):
-        own_major = spec is None or spec.component == "cudnn" or version.partition(".")[0] == major
+        own_major = spec is None or spec.component == "cudnn" or f"cu{version.partition('.')[0]}" == flavour
         if own_major and (not specifier or _allows(specifier, version)):
             return version
     return None

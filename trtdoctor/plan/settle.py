@@ -8,8 +8,9 @@ from trtdoctor.demands import answer
 from trtdoctor.diagnosis import errors
 from trtdoctor.findings import Severity
 from trtdoctor.plan.agreement import agreed
+from trtdoctor.plan.driver import driver_floor
 from trtdoctor.plan.environment import Environment, copied
-from trtdoctor.plan.facts import of_problem
+from trtdoctor.plan.facts import left_out, of_problem
 from trtdoctor.plan.fit import Weighed
 from trtdoctor.plan.frameworks import put_missing
 from trtdoctor.plan.held import out_of_reach
@@ -21,7 +22,7 @@ from trtdoctor.plan.ways import applied
 from trtdoctor.record import record
 from trtdoctor.rules import BY_CODE
 from trtdoctor.rules.base import Context, Problem
-from trtdoctor.versions import Answer
+from trtdoctor.versions import Answer, Version
 
 _STRICT = frozenset(("DNN104", "FWK102", "FWK103", "FWK302", "FWK303", "FWK401"))
 """Warnings that no plan brings about where it can be helped: two wheels of cuDNN over each other, a framework beside
@@ -119,7 +120,10 @@ class _Settling:
         """Depth first through what may mend each error, the least invasive first."""
         question = self.question
         refusal = (
-            self._unkept(environment, changes) or agreed(question, environment) or out_of_reach(question, environment)
+            self._unkept(environment, changes)
+            or self._too_old(environment)
+            or agreed(question, environment)
+            or out_of_reach(question, environment)
         )
         if refusal is not None:
             return None, refusal
@@ -164,6 +168,17 @@ class _Settling:
             return None
         label = self.weighed.build.label if self.weighed is not None else "what has to change"
         return Refusal(fact(self.question, word), f"{label} would change it")
+
+    def _too_old(self, environment: Environment) -> Refusal | None:
+        """A driver that a GPU asks for and the build cannot do with."""
+        driver = Version.maybe(environment.get("driver"))
+        if self.weighed is None or driver is None or environment["driver"] == self.question.environment.get("driver"):
+            return None
+        floor = driver_floor(self.question, self.weighed.build)
+        if floor is None or driver.at_least(floor) is not Answer.NO:
+            return None
+        text = f"{self.weighed.build.label} needs driver {floor}, and {driver} is what serves the GPU"
+        return Refusal(left_out(self.question) or f"driver {driver}", text)
 
     def _whole(
         self, environment: Environment, changes: list[Change], context: Context, warned: frozenset[str]

@@ -151,10 +151,11 @@ def _by_archive(question: Question, build: Build, environment: Environment) -> l
     entry = {"version": build.version.text, "from": kind}
     if build.product != "full":
         entry["product"] = build.product
+    after = f"{build.version.text} ({kind}, CUDA {build.flavour[2:]})"
     put(environment, "tensorrt", entry, instead_of=("tar", "zip", "unknown", "pip", "conda"))
     drop_packages(environment, question.matrix, ("tensorrt",), build.product)
     return [
-        Change("tensorrt-rtx" if build.product == "rtx" else "tensorrt", old, spoken(entry), "archive"),
+        Change("tensorrt-rtx" if build.product == "rtx" else "tensorrt", old, after, "archive"),
         *_system_cuda(question, build, environment),
     ]
 
