@@ -134,7 +134,7 @@ def _advised(question: Question, floor: Version) -> str | None:
         found = _of_branch(question, row, floor)
         if found is not None:
             return found
-    return str(floor) if not upwards and _will_do(question, floor) else None
+    return None
 
 
 def _of_branch(question: Question, row: Row, floor: Version) -> str | None:

@@ -199,6 +199,10 @@ def missing(question: Question, environment: Environment) -> list[str]:
 
 def put_missing(question: Question, environment: Environment, changes: list[Change]) -> Refusal | None:
     """Put the frameworks that are required in place; why it cannot be, for the first of which no release goes."""
+    for demand in question.demands:
+        every = frameworks.rows(question.matrix, demand.name) if demand.subject.startswith("package:") else []
+        if every and demand.specifier and not any(_within_row(row, demand.specifier) for row in every):
+            return Refusal(f"{demand.name}, which is required", f"no release of it that is known is {demand.specifier}")
     for name in missing(question, environment):
         context = question.judged(environment)
         refusal: Refusal | None = None
@@ -233,6 +237,10 @@ def _unfit(context: Context, name: str, row: Row) -> str | None:
             return f"{spoken} is built for CUDA {flavour[2:]}, TensorRT {item.version} for CUDA {item.flavour[2:]}"
         if name in _BRING and item.origin in _ELSEWHERE:
             return f"{spoken} brings a TensorRT of its own by pip"
+        if name == "torch-tensorrt" and item.version is not None:
+            taken = frameworks.serves(row, item.version)
+            if taken.answer is Answer.NO:
+                return taken.reason
         for required, specifier in (*requirements(row, row.key), *_made_with(name, row)):
             if required == "tensorrt" and item.version and within(item.version, specifier) is Answer.NO:
                 return f"{spoken} requires TensorRT {specifier}"
