@@ -54,8 +54,8 @@ def of_text(text: str | None) -> date | None:
         return None
     try:
         if len(text) == 7:
-            year, month = int(text[:4]), int(text[5:])
-            following = date(year + month // 12, month % 12 + 1, 1)
+            first = date.fromisoformat(f"{text}-01")
+            following = date(first.year + first.month // 12, first.month % 12 + 1, 1)
             return date.fromordinal(following.toordinal() - 1)
         return date.fromisoformat(text)
     except ValueError:
