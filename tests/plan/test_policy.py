@@ -198,6 +198,18 @@ def test_what_the_policy_keeps_stays() -> None:
     assert any("driver 535.104.05, which is to stay" in reason for reason in report.impossible.reasons)
 
 
+def test_a_preferred_way_comes_first_and_another_only_where_it_leads_nowhere() -> None:
+    preferred = ask(L4, policy=policy(install="apt"))
+    assert {plan.install for plan in preferred.plans} == {"apt"}
+    assert preferred.notes == ()
+    windows = machine(os="windows-11", driver="580.88")
+    elsewhere = ask(windows, policy=policy(install="apt"))
+    assert elsewhere.plans
+    assert elsewhere.notes == ("nothing fits by apt, which the policy prefers; these are the other ways",)
+    asked = ask(windows, policy=policy(install="apt"), install=("pip",))
+    assert {plan.install for plan in asked.plans} == {"pip"}
+
+
 def test_a_preferred_way_is_the_only_one_for_the_fixes_of_check() -> None:
     from tests.rules.judging import report as judged
     from trtdoctor.declared import snapshot_of

@@ -219,7 +219,6 @@ def _question(
     words = goal_of(config, matrix)
     policy = config.policy
     kept = _kept(keep, matrix)
-    ways = install or ((policy.install,) if policy.install else ())
     held = None
     if state is not None and source != "mirror":
         raise click.UsageError("--state is for --from mirror")
@@ -234,7 +233,7 @@ def _question(
         goal=words or snapshot.wants or DEFAULT_GOAL,
         demands=demands,
         keep=kept,
-        install=ways,
+        install=install,
         policy=policy,
         held=held,
     )

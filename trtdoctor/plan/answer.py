@@ -31,7 +31,15 @@ _MOST_REFUSED = 5
 
 def answer(question: Question, *, top: int = 3, every: bool = False, upgrade: Version | None = None) -> PlanReport:
     """The ``top`` best plans. ``upgrade`` is a TensorRT that is asked for by name: what going there means is told."""
+    notes: list[str] = []
+    preferred = question.policy.install
+    if preferred is not None and not question.install:
+        question.install = (preferred,)
     found = search(question, top=top, most=MOST, every=every)
+    if not found.candidates and preferred is not None and question.install == (preferred,):
+        question.install = ()
+        notes.append(f"nothing fits by {preferred}, which the policy prefers; these are the other ways")
+        found = search(question, top=top, most=MOST, every=every)
     plans = tuple(plan_of(question, candidate) for candidate in found.candidates)
     return PlanReport(
         plans=plans,
@@ -46,6 +54,7 @@ def answer(question: Question, *, top: int = 3, every: bool = False, upgrade: Ve
         matrix=MatrixInfo.of(question.matrix, question.as_of),
         upgrade=_upgrade(question, found, upgrade) if upgrade is not None else None,
         unknowns=tuple(_unknowns(question)),
+        notes=tuple(notes if plans else ()),
     )
 
 

@@ -22,6 +22,8 @@ def render(report: PlanReport, *, verbose: bool = False, color: bool = False) ->
         lines += ["", *_plan(number, plan, told, paint, verbose)]
     if report.upgrade is not None:
         lines += ["", *_upgrade(report.upgrade, paint, verbose)]
+    for text in report.notes:
+        lines += ["", *labelled("note", text, paint)]
     if report.refused:
         lines += ["", paint("bold", "left out by the policy, and would have come first")]
         lines += [line for item in report.refused for line in labelled("", f"{item.what}: {item.why}", paint)]
