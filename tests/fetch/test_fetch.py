@@ -419,3 +419,26 @@ def test_a_version_that_no_index_has_is_named(tmp_path: Path) -> None:
     assert "MISSING a-2.0-py3-none-any.whl (no index that was asked has it for Python 3.11" in result.err
     assert wheels(tmp_path / "files") == ["b-1-py3-none-any.whl"]
     assert [item.name for item in written(tmp_path / "files").files if item.distribution == "a"] == [planned.name]
+
+
+def test_fetch_writes_its_own_plan_file(tmp_path: Path) -> None:
+    for option in (("--write", "plan.yaml"), ("--render", "apt"), ("-o", "plan.json")):
+        assert "its own plan file" in complains(run("plan", *option, "fetch", str(tmp_path / "files")))
+
+
+def test_a_plan_that_cannot_be_made_says_why(tmp_path: Path) -> None:
+    words = ("--set", "gpu=Tesla K80", "--set", "os=ubuntu-22.04", "--set", "arch=x86_64", "--set", "python=3.12")
+    done = run("plan", *words, "--require", "tensorrt>=11", "fetch", str(tmp_path / "files"))
+    assert done.code == 1
+    assert "impossible" in done.out
+    assert not (tmp_path / "files").exists()
+
+
+def test_a_dry_run_says_how_much_would_come_and_leaves_nothing(tmp_path: Path) -> None:
+    file = wheel("a", "1.0", ANY)
+    with serving(Index({"a": [file]})) as index:
+        done = fetch(tmp_path / "files", plan_of(("a", "1.0")), index, "--dry-run")
+    assert done.code == 0, done.err
+    assert f"{file.name}: 1 KiB" in done.err
+    assert "1 files to fetch" in done.err
+    assert not (tmp_path / "files").exists()

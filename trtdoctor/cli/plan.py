@@ -153,6 +153,8 @@ def command(
         return replace(report, configuration=config.file), matrix
 
     if _fetches():
+        if written or render or outputs:
+            raise click.UsageError("fetch writes its own plan file: not both it and --write, --render or -o")
         click.get_current_context().obj = _one(made, from_file, pick, overlays, matrix_directory)
         return 0
     if from_file is not None:
