@@ -440,5 +440,5 @@ def test_a_dry_run_says_how_much_would_come_and_leaves_nothing(tmp_path: Path) -
         done = fetch(tmp_path / "files", plan_of(("a", "1.0")), index, "--dry-run")
     assert done.code == 0, done.err
     assert f"{file.name}: 1 KiB" in done.err
-    assert "1 files to fetch" in done.err
+    assert "1 file to fetch" in done.err
     assert not (tmp_path / "files").exists()
