@@ -182,7 +182,8 @@ class _Run:
             say(f"  {offer.file.name}: {_amount(offer.file.size) if offer.file.size else 'of unknown size'}")
         unknown = sum(offer.file.size is None for offer in to_come)
         more = f" and {unknown} of unknown size" if unknown else ""
-        say(f"{len(to_come)} file{'s' if len(to_come) != 1 else ''} to fetch, {_amount(sum(offer.file.size or 0 for offer in to_come))}{more}")
+        number = f"{len(to_come)} file{'s' if len(to_come) != 1 else ''}"
+        say(f"{number} to fetch, {_amount(sum(offer.file.size or 0 for offer in to_come))}{more}")
         return Fetched(self._plan, tuple(dict.fromkeys(self._missing)), tuple(self._notes), self._nested)
 
     def bring(self, folder: Folder, say: Say) -> Fetched:
