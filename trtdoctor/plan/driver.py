@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from trtdoctor.matrix import Row, cuda, cudnn, drivers, tensorrt
+from trtdoctor.matrix import Matrix, Row, cuda, cudnn, drivers, tensorrt
 from trtdoctor.plan.builds import Build
 from trtdoctor.plan.environment import Environment
 from trtdoctor.plan.keeping import fact
@@ -21,6 +21,13 @@ class Need:
     floor: Version
     """The oldest that will do."""
     why: str
+    beside: tuple[str, ...] = ()
+    """The fact that it rests on, where that is not the build alone: a GPU."""
+
+
+def capability_fact(number: str) -> str:
+    """A GPU as a reason: ``compute capability 6.1``."""
+    return f"compute capability {number}"
 
 
 def driver_floor(question: Question, build: Build) -> Version | None:
@@ -30,35 +37,40 @@ def driver_floor(question: Question, build: Build) -> Version | None:
 
 
 def _floor(question: Question, build: Build) -> Need | None:
+    return max(_needs(question, build), key=lambda need: need.floor.sort_key(), default=None)
+
+
+def _needs(question: Question, build: Build) -> list[Need]:
+    """What the build needs, then what each GPU does."""
     if question.stack.jetson or build.way == "jetpack":
-        return None
+        return []
     key = ("plan: driver floor", build.product, build.release, build.flavour, build.way, build.name, question.system)
-    own = question.matrix.remember(key, lambda: _own_floor(question, build))
+    own = question.matrix.remember(key, lambda: _own_floor(question.matrix, build, question.system))
     needs = [Need(own, f"{build.label} needs {own}")] if own is not None else []
     for capability in question.capabilities:
         first = drivers.first_branch_for(question.matrix, capability)
         if first is not None:
             text = f"compute capability {capability} needs R{first.value} or newer"
-            needs.append(Need(Version.parse(str(first.value)), text))
-    return max(needs, key=lambda need: need.floor.sort_key(), default=None)
+            needs.append(Need(Version.parse(str(first.value)), text, (capability_fact(capability),)))
+    return needs
 
 
-def _own_floor(question: Question, build: Build) -> Version | None:
+def _own_floor(matrix: Matrix, build: Build, system: str) -> Version | None:
     """Of the release, of its CUDA major, and of the image."""
     facts = []
     if build.flavour and int(build.flavour[2:]) >= 11:
-        facts.append(cuda.major_floor(question.matrix, Version.parse(build.flavour[2:]), question.system))
+        facts.append(cuda.major_floor(matrix, Version.parse(build.flavour[2:]), system))
     elif build.flavour:
         built = tensorrt.built_with(build.row, build.flavour)
         version = Version.maybe(built.value) if built else None
-        facts.append(cuda.major_floor(question.matrix, version, question.system) if version else None)
-    facts.append(tensorrt.driver_floor(build.row, build.flavour, question.system))
+        facts.append(cuda.major_floor(matrix, version, system) if version else None)
+    facts.append(tensorrt.driver_floor(build.row, build.flavour, system))
     if build.way == "container" and build.place is not None:
         facts.append(build.place.get("driver", "needed", "minimum_branch"))
     need = tensorrt.cudnn(build.row)
     version = Version.maybe(need.version)
     if build.way == "pip" and need.need == "required" and version is not None:
-        facts.append(cudnn.driver_floor(question.matrix, version, build.flavour, question.system))
+        facts.append(cudnn.driver_floor(matrix, version, build.flavour, system))
     bounds = [Version.maybe(found.value) for found in facts if found is not None and isinstance(found.value, str)]
     return max((bound for bound in bounds if bound is not None), key=Version.sort_key, default=None)
 
@@ -71,26 +83,51 @@ def needed(question: Question, build: Build, refusals: list[Refusal]) -> Need | 
     need, have = _floor(question, build), question.stack.driver
     if question.stack.jetson or build.way == "jetpack" or (have is None and not _surely_none(question)):
         return None
+    refusals += _too_new(question, have) if have is not None and "driver" in question.keep else ()
     asked = demanded(question)
     if asked is not None and (need is None or asked.floor.below(need.floor) is not Answer.YES):
         need = asked
     elif need is None or (have is not None and asked is None and have.at_least(need.floor) is not Answer.NO):
         return None
+    refused = list(_forbidding(question, build, need, have))
+    refusals += refused
+    return need if not refused else None
+
+
+def _forbidding(question: Question, build: Build, need: Need, have: Version | None) -> Iterator[Refusal]:
+    """Why a driver that is needed cannot be put in place."""
     for capability in question.capabilities:
         last = drivers.last_branch_for(question.matrix, capability)
         if last is not None and last.value != drivers.NONE and need.floor.major > int(str(last.value)):
-            text = f"{need.why}, and R{last.value} is the last for it"
-            refusals.append(Refusal(f"compute capability {capability}", text))
-            return None
+            yield Refusal(capability_fact(capability), f"{need.why}, and R{last.value} is the last for it", need.beside)
     if "driver" in question.keep:
-        refusals.append(Refusal(fact(question, "driver"), f"{need.why} or newer".replace("newer or newer", "newer")))
-        return None
-    if advised(question, need.floor) is None:
-        wanted = [f"{demand.text}, which is required" for demand in question.demands if demand.subject == "driver"]
+        for one in dict.fromkeys((need, *_needs(question, build))):
+            if one == need or (have is not None and have.at_least(one.floor) is Answer.NO):
+                beside = one.beside or _only_on_windows(question, build, have)
+                text = f"{one.why} or newer".replace("newer or newer", "newer")
+                yield Refusal(fact(question, "driver"), text, beside)
+    wanted = [f"{demand.text}, which is required" for demand in question.demands if demand.subject == "driver"]
+    denied = any(clause.subject == "driver" for clause in (*question.policy.deny, *question.policy.allow))
+    if (wanted or denied) and advised(question, need.floor) is None:
         said = wanted[0] if wanted else POLICY
-        refusals.append(Refusal(said, f"no driver that is known is allowed and serves: {need.why}"))
-        return None
-    return need
+        yield Refusal(said, f"no driver that is known is allowed and serves: {need.why}", need.beside)
+
+
+def _only_on_windows(question: Question, build: Build, have: Version | None) -> tuple[str, ...]:
+    """The platform, where the same driver would do on Linux: on Windows drivers are numbered otherwise."""
+    if question.system != "windows" or have is None:
+        return ()
+    floor = _own_floor(question.matrix, build, "linux")
+    return question.platforms if floor is None or have.at_least(floor) is not Answer.NO else ()
+
+
+def _too_new(question: Question, have: Version) -> Iterator[Refusal]:
+    """That the driver left a GPU out."""
+    for capability in question.capabilities:
+        judged = drivers.serves(question.matrix, have, capability)
+        sure = all(item.certainty in ("official", "measured") for item in judged.facts)
+        if judged.answer is Answer.NO and judged.word == "dropped" and sure:
+            yield Refusal(fact(question, "driver"), judged.reason, (capability_fact(capability),))
 
 
 def _surely_none(question: Question) -> bool:
@@ -107,7 +144,8 @@ def demanded(question: Question) -> Need | None:
         return None
     bounds = [bound for demand in unmet for bound in _bounds(demand.specifier)]
     floor = max(bounds, key=Version.sort_key, default=Version.parse("0"))
-    return Need(floor, f"{' and '.join(demand.text for demand in unmet)} is required")
+    said = tuple(f"{demand.text}, which is required" for demand in unmet)
+    return Need(floor, f"{' and '.join(demand.text for demand in unmet)} is required", said)
 
 
 def _bounds(specifier: str) -> Iterator[Version]:

@@ -12,7 +12,8 @@ from trtdoctor.matrix.judgement import Judgement
 from trtdoctor.plan import held
 from trtdoctor.plan.age import too_young
 from trtdoctor.plan.builds import Build
-from trtdoctor.plan.driver import Need, needed
+from trtdoctor.plan.driver import Need, capability_fact, needed
+from trtdoctor.plan.environment import entries
 from trtdoctor.plan.keeping import fact
 from trtdoctor.plan.model import (
     FARTHER,
@@ -31,6 +32,7 @@ from trtdoctor.plan.question import Question
 from trtdoctor.policy import outside_lts
 from trtdoctor.record import record
 from trtdoctor.rules.issues import concerns, issues_of
+from trtdoctor.rules.releases import build_flavours
 from trtdoctor.rules.wheels import glibc_of, listed, tags_for
 from trtdoctor.stack import Installation
 from trtdoctor.versions import Answer, Version
@@ -125,6 +127,7 @@ def _demanded(question: Question, build: Build) -> Iterator[Refusal]:
     text = question.unmet(subject, build.version)
     if text is not None:
         yield Refusal(f"{text}, which is required", f"{build.label} is none of them")
+    yield from _by_other_python(question, build)
     if build.way == "pip" and any(_is_there(item, build) for item in question.installed):
         yield Refusal(f"{build.label}{ITSELF}", "it is what is there")
     if build.way == "pip" and question.context.wants("cpp"):
@@ -135,10 +138,40 @@ def _demanded(question: Question, build: Build) -> Iterator[Refusal]:
         yield Refusal(fact(question, "container"), f"{build.name} is another one")
     if "os" in question.keep and build.way == "jetpack":
         yield Refusal(fact(question, "os"), f"JetPack {build.name} is another one")
-    if build.flavour and "cuda" in question.keep:
+    if build.way in ("container", "jetpack"):
+        yield from _brought_along(question, build)
+    elif build.flavour and "cuda" in question.keep:
         present = {item.version.major for item in question.stack.of("cuda") if item.version}
         if present and int(build.flavour[2:]) not in present:
             yield Refusal(fact(question, "cuda"), f"{build.label} needs CUDA {build.flavour[2:]}")
+
+
+def _by_other_python(question: Question, build: Build) -> Iterator[Refusal]:
+    """A Python that is required, and is not the one that this way has."""
+    own = question.python
+    if build.way in ("container", "jetpack"):
+        own = Version.maybe(build.place.text("python")) if build.place is not None else None
+    text = question.unmet("python", own) if own is not None and build.way != "pip" else None
+    if text is not None and own is not None:
+        beside = (python_fact(own),) if own is question.python else ()
+        yield Refusal(f"{text}, which is required", f"{build.label} is used from Python {own} there", beside)
+
+
+def _brought_along(question: Question, build: Build) -> Iterator[Refusal]:
+    """What an image or a JetPack has of its own, and what is to stay instead."""
+    named = question.environment.get("packages", {})
+    for word in sorted(question.keep):
+        if word == "python" and question.python is not None:
+            own = Version.maybe(build.place.text("python")) if build.place is not None else None
+            if own is None or not own.may_be(question.python):
+                yield Refusal(fact(question, word), f"{build.name} has {f'Python {own}' if own else 'its own Python'}")
+        elif (word in ("cuda", "cudnn") and entries(question.environment, word)) or word in named:
+            yield Refusal(fact(question, word), f"{build.name} has its own")
+
+
+def python_fact(version: Version) -> str:
+    """A Python that is there, as a reason."""
+    return f"Python {version.short(2)}"
 
 
 def _same(question: Question, present: Version, build: Build) -> bool:
@@ -174,12 +207,20 @@ def _by_policy(question: Question, build: Build) -> Iterator[Refusal]:
 def _by_gpu(question: Question, build: Build, unsure: list[str]) -> Iterator[Refusal]:
     for capability in question.capabilities:
         judged = _served(question, build, capability)
-        if judged.answer is Answer.NO and judged.word == "no-build":
-            continue  # the platform's fault, which is told on its own
         if judged.answer is Answer.NO:
-            yield Refusal(f"compute capability {capability}", judged.reason)
+            beside = _only_here(question, build, capability)
+            if judged.word != "no-build" or not beside:  # a build that is missing is the platform's fault
+                yield Refusal(capability_fact(capability), judged.reason, beside)
         elif judged.answer is Answer.UNKNOWN:
             unsure.append(judged.reason)
+
+
+def _only_here(question: Question, build: Build, capability: str) -> tuple[str, ...]:
+    """The platform, where the same release serves the GPU on another one."""
+    if len(question.platforms) != 1 or build.way == "jetpack":
+        return ()
+    elsewhere = tensorrt.serves(build.row, capability, build.flavour or None, None)
+    return question.platforms if elsewhere.answer is not Answer.NO else ()
 
 
 def _unseen(question: Question, build: Build) -> Iterator[str]:
@@ -197,9 +238,12 @@ def _served(question: Question, build: Build, capability: str) -> Judgement:
         platform = question.platforms[0] if len(question.platforms) == 1 else None
         if build.way == "jetpack":
             platform = "jetson"
-        elif build.way == "container" and platform == "jetson":
-            platform = "linux-aarch64"
-        return tensorrt.serves(build.row, capability, build.flavour or None, platform)
+        elif build.way == "container" and platform is not None:
+            platform = "linux-aarch64" if platform in ("jetson", "linux-aarch64") else "linux-x86_64"
+        flavour = (
+            build.flavour if build.flavour in build_flavours(build.row) else None
+        )  # images have builds of their own
+        return tensorrt.serves(build.row, capability, flavour, platform)
 
     return question.matrix.remember(key, make)
 
@@ -273,9 +317,11 @@ def _python(question: Question, build: Build, refusals: list[Refusal]) -> str | 
     offered = {python for tag in tags for python in listed(table[tag])}
     if unmet is None and (not offered or question.python_tag in offered):
         return None
+    here = question.platforms if _has_wheel(table, list(table), question.python_tag) else ()
     if "python" in question.keep:
         text = f"there is no wheel of {build.label} for it" if unmet is None else f"{unmet} is required"
-        refusals.append(Refusal(fact(question, "python"), text))
+        beside = here if unmet is None else (f"{unmet}, which is required",)
+        refusals.append(Refusal(fact(question, "python"), text, beside))
         return None
     minors = sorted(
         (int(item[3:]) for item in offered if item[2:3] == "3" and item[3:].isdecimal()),
@@ -284,10 +330,15 @@ def _python(question: Question, build: Build, refusals: list[Refusal]) -> str | 
     fitting = [minor for minor in minors if question.unmet("python", Version.parse(f"3.{minor}")) is None]
     if not fitting:
         wanted = next((demand.text for demand in question.demands if demand.subject == "python"), None)
-        said = f"{wanted}, which is required" if wanted and minors else f"Python {have.short(2)}"
-        refusals.append(Refusal(said, f"there is no wheel of {build.label} for any such Python"))
+        said = f"{wanted}, which is required" if wanted and minors else python_fact(have)
+        refusals.append(Refusal(said, f"there is no wheel of {build.label} for any such Python", here))
         return None
     return f"3.{fitting[0]}"
+
+
+def _has_wheel(table: dict[str, object], tags: list[str], python: str) -> bool:
+    """Whether there is a wheel for a Python under any of the tags."""
+    return any(python in listed(table[tag]) for tag in tags)
 
 
 # -- known issues ------------------------------------------------------------------------------------------------------

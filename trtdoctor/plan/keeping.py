@@ -52,8 +52,12 @@ def _moves(question: Question, environment: Environment, touched: set[str], word
     if word in COMPONENTS:
         versions = [entry.get("version") for entry in entries(environment, word)]
         return any(entry.get("version") not in versions for entry in entries(before, word))
+    if word == "os" and environment.get("container", {}).get("image") != before.get("container", {}).get("image"):
+        return False  # an image has a system of its own, and leaves that of the host alone
     if word in _KEYS:
-        return word in before and environment.get(word) != before[word]
+        own, other = Version.maybe(before.get(word)), Version.maybe(environment.get(word))
+        same = own is not None and other is not None and own.may_be(other)
+        return word in before and environment.get(word) != before[word] and not same
     if word == "container":
         image = before.get("container", {}).get("image")
         return image is not None and environment.get("container", {}).get("image") != image

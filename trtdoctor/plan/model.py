@@ -198,6 +198,8 @@ class Refusal:
     """What it is: ``compute capability 6.1``, ``driver 470.256.02, which is to stay``."""
     text: str
     """Why that forbids it."""
+    beside: tuple[str, ...] = ()
+    """Other facts without which it would not."""
 
 
 @record

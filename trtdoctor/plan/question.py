@@ -96,6 +96,22 @@ class Question:
         """The same of the machine, with nothing required, kept or forbidden."""
         return Question(self.snapshot, self.matrix, as_of=self.as_of, goal=self.goal)
 
+    def asking(self, demands: tuple[Demand, ...]) -> Question:
+        """The same with other demands."""
+        return Question(
+            self.snapshot,
+            self.matrix,
+            as_of=self.as_of,
+            goal=self.goal,
+            demands=demands,
+            keep=tuple(self.keep),
+            install=self.install,
+            policy=self.policy,
+            held=self.held,
+            unwanted=self.unwanted,
+            repairs=self.repairs,
+        )
+
     @cached_property
     def warned(self) -> frozenset[str]:
         """Codes of what the rules warn of now."""

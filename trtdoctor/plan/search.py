@@ -18,7 +18,7 @@ from trtdoctor.plan.model import KINDS, Refusal
 from trtdoctor.plan.question import Question
 from trtdoctor.plan.settle import Candidate, judge, judged_machine
 from trtdoctor.record import record
-from trtdoctor.versions import Version
+from trtdoctor.versions import Answer, Version, within
 
 WAYS = ("pip", "apt", "container", "jetpack", "archive")
 _RENAMED = {"tensorrtserver": "tritonserver"}
@@ -37,7 +37,7 @@ class Found:
     """Builds that something forbids, in the order in which they would have come."""
     dead_ends: tuple[tuple[Build | None, Refusal], ...]
     """Builds (None: what is there) that the rules forbid, each with the error that stayed."""
-    unmet: Refusal | None = None
+    unmet: tuple[Refusal, ...] = ()
     """Why what is there cannot stay whatever is mended around it."""
     untried: int = 0
     """How many builds were not judged to the end."""
@@ -95,7 +95,7 @@ class _Search:
             considered,
             tuple(self.refused),
             tuple(self.dead_ends),
-            _must_go(question),
+            tuple(_must_go(question)),
             self.untried,
             self.machine.cost,
         )
@@ -161,25 +161,28 @@ def _repository(question: Question) -> str:
 
 
 def _may_stay(question: Question) -> bool:
-    """Whether leaving TensorRT as it is can be an answer.
+    """Whether leaving TensorRT as it is can be an answer."""
+    return _could_stay(question) and not any(_must_go(question))
 
-    There is one, and nothing asks for another; or nobody said, and something else is wrong, or a framework brings one.
-    """
-    subject = "tensorrt-rtx" if question.product == "rtx" else "tensorrt"
-    if question.present is not None:
-        return question.unmet(subject, question.present) is None
-    if any(demand.subject == subject for demand in question.demands):
-        return False
+
+def _could_stay(question: Question) -> bool:
+    """Whatever is required: there is one, or a framework brings one; or nobody said, and something is wrong."""
     if question.installed or not set(_BRING).isdisjoint(question.environment.get("packages", ())):
         return True
     return not question.absent and next(errors(question.context, unwanted=question.unwanted), None) is not None
 
 
-def _must_go(question: Question) -> Refusal | None:
-    """Why the TensorRT that is there cannot stay; None where it can, or there is none."""
+def _must_go(question: Question) -> Iterator[Refusal]:
+    """Why it cannot: each demand that what is there does not meet."""
     subject = "tensorrt-rtx" if question.product == "rtx" else "tensorrt"
-    text = question.unmet(subject, question.present) if question.present is not None else None
-    return Refusal(f"{text}, which is required", f"{question.present} is there") if text is not None else None
+    present = question.present
+    for demand in question.demands if _could_stay(question) else ():
+        if demand.subject != subject:
+            continue
+        if present is None and not question.installed:
+            yield Refusal(f"{demand.text}, which is required", "nobody said that there is one")
+        elif present is not None and demand.specifier and within(present, demand.specifier) is Answer.NO:
+            yield Refusal(f"{demand.text}, which is required", f"{present} is there")
 
 
 def order(

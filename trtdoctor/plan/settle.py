@@ -135,7 +135,8 @@ class _Settling:
             unmet = _unmet(question, context)
             return (None, unmet) if unmet is not None else (self._whole(environment, changes, context, warned), None)
         code, problem = wrong
-        refusal = of_problem(question, code, problem)
+        rests_on = of_problem(question, code, problem, self.weighed.build if self.weighed is not None else None)
+        refusal = rests_on
         blocked: set[str] = set()
         for changed, more in mended(question, context, environment, changes, code, problem, blocked):
             if rounds == 0 or self.tries >= _TRIES:
@@ -147,7 +148,8 @@ class _Settling:
                 return found, None
             refusal = deeper or refusal
         if blocked:
-            refusal = Refusal(fact(question, min(blocked)), problem.title)
+            beside = (rests_on.fact,) if rests_on.fact.startswith("compute capability") else ()
+            refusal = Refusal(fact(question, min(blocked)), problem.title, beside)
         if code in self.tolerable and code not in self.tolerated:
             self.tolerated[code] = f"{code} {problem.title}"
             return self.settle(environment, changes, rounds)
