@@ -40,7 +40,7 @@ def answer(question: Question, *, top: int = 3, every: bool = False, upgrade: Ve
         question.install = ()
         notes.append(f"nothing fits by {preferred}, which the policy prefers; these are the other ways")
         found = search(question, top=top, most=MOST, every=every)
-    plans = tuple(plan_of(question, candidate) for candidate in found.candidates)
+    plans = tuple(plan_of(question, candidate, upgrade is not None) for candidate in found.candidates)
     return PlanReport(
         plans=plans,
         impossible=None if plans else explain(question, found),
@@ -58,8 +58,8 @@ def answer(question: Question, *, top: int = 3, every: bool = False, upgrade: Ve
     )
 
 
-def plan_of(question: Question, candidate: Candidate) -> Plan:
-    """A candidate with everything that people want to know of it."""
+def plan_of(question: Question, candidate: Candidate, told: bool = False) -> Plan:
+    """A candidate with everything that people want to know of it; ``told`` when lost calls are named elsewhere."""
     wanted = pins(question, candidate)
     build = candidate.weighed.build if candidate.weighed else None
     floor = driver_floor(question, build) if build is not None else None
@@ -70,7 +70,7 @@ def plan_of(question: Question, candidate: Candidate) -> Plan:
         kept=tuple(kept(question, candidate)),
         commands=commands(question, candidate),
         environment=candidate.environment,
-        gives_up=tuple(gives_up(question, candidate)),
+        gives_up=tuple(gives_up(question, candidate, told)),
         why=tuple(why(question, candidate)),
         cost=candidate.cost,
         pins=wanted,

@@ -24,9 +24,9 @@ from trtdoctor.rules import BY_CODE
 from trtdoctor.rules.base import Context, Problem
 from trtdoctor.versions import Answer, Version
 
-_STRICT = frozenset(("DNN104", "FWK102", "FWK103", "FWK302", "FWK303", "FWK401"))
-"""Warnings that no plan brings about where it can be helped: two wheels of cuDNN over each other, a framework beside
-what it was not built for."""
+_STRICT = frozenset(("DNN104", "ENG101", "FWK102", "FWK103", "FWK302", "FWK303", "FWK401"))
+"""Warnings that no plan brings about where it can be helped: two wheels of cuDNN over each other, an engine of another
+release, a framework beside what it was not built for."""
 _EVERY = frozenset(BY_CODE)
 _ROUNDS = 8
 """So many changes mend one candidate at most."""

@@ -64,8 +64,8 @@ def kept(question: Question, candidate: Candidate) -> Iterator[str]:
             yield f"{name} {version}"
 
 
-def gives_up(question: Question, candidate: Candidate) -> Iterator[str]:
-    """What worked before, or could have been had, and cannot afterwards."""
+def gives_up(question: Question, candidate: Candidate, told: bool = False) -> Iterator[str]:
+    """What worked before, or could have been had, and cannot afterwards; ``told`` when lost calls are named anyway."""
     if candidate.weighed is None:
         return
     build, present = candidate.weighed.build, question.present
@@ -74,8 +74,8 @@ def gives_up(question: Question, candidate: Candidate) -> Iterator[str]:
         if present.major != build.version.major:
             gone = api_changes.removed_between(question.matrix, present, build.version)
             if gone:
-                more = f"trtdoctor plan --to tensorrt=={build.release} names them"
-                yield f"{len(gone)} calls that {build.release} no longer has ({more})"
+                more = "" if told else f" (trtdoctor plan --to tensorrt=={build.release} names them)"
+                yield f"{len(gone)} calls that {build.release} no longer has{more}"
     older = present is not None and build.version.below(present) is Answer.YES
     if older:
         yield f"what came after TensorRT {build.version}: you have {present}"
