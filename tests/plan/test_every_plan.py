@@ -191,7 +191,7 @@ def test_the_recorded_requirements_of_every_pin_hold_and_are_pinned(matrix: Matr
         for name, version in pins:
             for text in artefacts.requires(matrix, name, version) or ():
                 head, _, marker = text.partition(";")
-                match = re.fullmatch(r"\s*([A-Za-z0-9._-]+)\s*([<>=!~][^()]*)?\s*", head)
+                match = re.fullmatch(r"\s*([A-Za-z0-9._-]+)(?:\[[^\]]*\])?\s*\(?([<>=!~][^()]*)?\)?\s*", head)
                 spec = distributions.identify(matrix, match[1]) if match else None
                 if match is None or "extra" in marker or spec is None:
                     continue

@@ -16,6 +16,9 @@ from trtdoctor.plan.question import Question
 from trtdoctor.rules.releases import known_spec
 from trtdoctor.versions import Answer, Version, within
 
+_LIBRARIES = ("cuda", "cudnn", "cublas", "nvrtc", "cuda-toolkit")
+"""Components whose pins give way."""
+
 
 def agreed(question: Question, environment: Environment) -> Refusal | None:
     """Bring the pins of ``environment`` in line with what the frameworks among them require; what cannot be, if any.
@@ -100,7 +103,7 @@ def _give_way(question: Question, environment: Environment, name: str, specifier
     named = environment["packages"]
     spec = known_spec(question.matrix, name)
     fits = [item for item in artefacts.versions(question.matrix, name) if _allows(specifier, item) is Answer.YES]
-    if name in question.keep or spec is None or spec.component not in ("cuda", "cudnn", "cublas", "nvrtc") or not fits:
+    if name in question.keep or spec is None or spec.component not in _LIBRARIES or not fits:
         return Refusal(f"{asking}, which is wanted", f"it requires {name} {specifier}, not {named[name]}")
     for entry in entries(environment, spec.component):
         if entry.get("version") == named[name] and entry.get("from") == "pip":

@@ -5,15 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from trtdoctor.lazyre import pattern
 from trtdoctor.matrix import Matrix, artefacts, cuda, cudnn, tensorrt, wheels
+from trtdoctor.matrix.artefacts import extra as of_extra
 from trtdoctor.matrix.distributions import normalise
 from trtdoctor.plan.builds import Build
+from trtdoctor.record import record
 from trtdoctor.rules.releases import known_spec
 from trtdoctor.versions import Answer, Version, within
 
 EXTRA_INDEX = "https://pypi.nvidia.com"
 """NVIDIA's own index: where the wheels behind stubs are."""
 Pin = tuple[str, str]
+_FORM = pattern(
+    r"(?P<name>[A-Za-z0-9][\w.-]*)\s*(?:\[(?P<extras>[\w\s,.-]*)\])?\s*\(?\s*(?P<specifier>[<>=!~][^()\[\]@]*)?\)?",
+    re.ASCII,
+)
 
 
 def pins_of(matrix: Matrix, build: Build, system: str) -> tuple[Pin, ...]:
@@ -38,16 +45,20 @@ def _toolkit(build: Build) -> str | None:
 
 def add_required(matrix: Matrix, found: dict[str, str], flavour: str, toolkit: str | None = None) -> None:
     """Let ``found`` grow by what its distributions require of the stack; of one that is there the version stays."""
-    waiting = list(found.items())
+    waiting = [text for pin in found.items() for text in artefacts.requires(matrix, *pin) or ()]
     while waiting:
-        for text in artefacts.requires(matrix, *waiting.pop(0)) or ():
-            required = _requirement(text)
-            if required is None or required[0] in found or known_spec(matrix, required[0]) is None:
+        required = _requirement(waiting.pop(0))
+        if required is None or known_spec(matrix, required.name) is None:
+            continue
+        version = found.get(required.name)
+        if version is None:
+            version = newest_version(matrix, required.name, required.specifier, flavour, toolkit)
+            if version is None:
                 continue
-            newest = newest_version(matrix, *required, flavour, toolkit)
-            if newest is not None:
-                found[required[0]] = newest
-                waiting.append((required[0], newest))
+            found[required.name] = version
+            waiting += artefacts.requires(matrix, required.name, version) or ()
+        for extra in required.extras:
+            waiting += of_extra(matrix, required.name, version, extra) or ()
 
 
 def _parts(matrix: Matrix, name: str, version: Version, system: str) -> Iterator[Pin]:
@@ -60,13 +71,21 @@ def _parts(matrix: Matrix, name: str, version: Version, system: str) -> Iterator
         yield from _parts(matrix, str(part), own, system)
 
 
-def _requirement(text: str) -> tuple[str, str] | None:
-    """Name and specifier of a requirement; None for one of an extra, or of a form that metadata seldom have."""
+@record
+class _Requirement:
+    name: str
+    extras: tuple[str, ...]
+    specifier: str
+
+
+def _requirement(text: str) -> _Requirement | None:
+    """A requirement as metadata have it; None for one of an extra, or of a form that metadata seldom have."""
     head, _, marker = text.partition(";")
-    match = re.fullmatch(r"\s*([A-Za-z0-9][\w.-]*)\s*\(?\s*([<>=!~][^()\[\]@]*)?\)?\s*", head, re.ASCII)
+    match = _FORM.fullmatch(head.strip())
     if match is None or "extra" in marker:
         return None
-    return normalise(match[1]), (match[2] or "").strip()
+    extras = tuple(item.strip() for item in (match["extras"] or "").split(",") if item.strip())
+    return _Requirement(normalise(match["name"]), extras, (match["specifier"] or "").strip())
 
 
 def _cuda_libraries(matrix: Matrix, build: Build) -> Iterator[Pin]:
@@ -99,8 +118,13 @@ def newest_version(matrix: Matrix, name: str, specifier: str, flavour: str, tool
         own = runtime_wheel(matrix, toolkit, flavour)
         if own is not None and (not specifier or _allows(specifier, own)):
             return own
-    for version in artefacts.versions(matrix, name):
-        own_major = spec is None or spec.component == "cudnn" or f"cu{version.partition('.')[0]}" == flavour
+    every = artefacts.versions(matrix, name)
+    if spec is not None and spec.component == "cuda-toolkit" and toolkit is not None:
+        every = sorted(every, key=lambda version: not version.startswith(f"{Version.parse(toolkit).short(2)}."))
+    for version in every:
+        own_major = (
+            spec is None or spec.component in ("cudnn", "cuda-toolkit") or f"cu{version.partition('.')[0]}" == flavour
+        )
         if own_major and (not specifier or _allows(specifier, version)):
             return version
     return None
