@@ -292,6 +292,8 @@ def _target(text: str) -> Version:
 def _with_gpus(snapshot: Snapshot, gpus: tuple[str, ...]) -> Snapshot:
     from trtdoctor.declared import DeclarationError, environment_of, snapshot_of
 
+    if not all(text.strip() for text in gpus):
+        raise click.BadParameter("names no GPU; such as --gpu 'RTX 5090'", param_hint="--gpu")
     try:
         return snapshot_of(environment_of(f"gpu={text}" for text in gpus), snapshot)
     except DeclarationError as error:

@@ -141,6 +141,9 @@ def _unknowns(question: Question) -> Iterator[str]:
     stack = question.stack
     if question.snapshot.gpus is None:
         yield "the GPU: --set gpu=NAME, or --gpu NAME"
+    for gpu in stack.gpus:
+        if gpu.compute_capability is None:
+            yield f"the compute capability of {gpu.label}: --set gpu=NAME,cc=8.9"
     if stack.driver is None and stack.snapshot.driver.installed is None and not stack.jetson:
         yield "the driver: --set driver=VERSION"
     if question.python is None:
