@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -284,7 +285,7 @@ def told_or_refused(*arguments: str) -> None:
     else:
         assert ran.err == ""
         assert ran.code in (0, 1)
-        assert all(line.isprintable() for line in ran.out.splitlines())
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", ran.out)
     assert "defect" not in ran.err
     assert "Traceback" not in ran.out + ran.err
 
