@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
+from functools import lru_cache
 from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
@@ -106,33 +107,45 @@ def _version(root: Path, today: date) -> Iterator[Problem]:
         yield Problem("VERSION", "date", f"{text} lies in the future")
 
 
-def _file(root: Path, name: str) -> tuple[list[Problem], dict[str, Any] | None]:
+def _file(root: Path, name: str) -> tuple[tuple[Problem, ...], dict[str, Any] | None]:
     file = f"{name}.yaml"
     try:
         content = (root / file).read_bytes()
+    except OSError as error:
+        return (Problem(file, "yaml", error.strerror or "cannot be read"),), None
+    try:
+        schema = (root / "schema" / f"{name}.schema.json").read_bytes()
+    except OSError:
+        schema = b""
+    return _read(name, content, schema)
+
+
+@lru_cache(maxsize=64)
+def _read(name: str, content: bytes, schema: bytes) -> tuple[tuple[Problem, ...], dict[str, Any] | None]:
+    """A file by itself: what it holds is not to be changed. Who lints again pays only for the files that changed."""
+    file = f"{name}.yaml"
+    try:
         document = parse(content)
         repeated = repeated_keys(content)
-    except OSError as error:
-        return [Problem(file, "yaml", error.strerror or "cannot be read")], None
     except YamlError as error:
-        return [Problem(file, "yaml", str(error))], None
+        return (Problem(file, "yaml", str(error)),), None
     found = [Problem(file, "yaml", f"key {key!r} stands twice in one mapping", line) for line, key in repeated]
     if not isinstance(document, dict) or document.get("schema") != f"trtdoctor-matrix-{name}/1":
-        return [*found, Problem(file, "schema", f"wanted schema: trtdoctor-matrix-{name}/1")], None
-    return [*found, *_schema(root, name, document)], document
+        return (*found, Problem(file, "schema", f"wanted schema: trtdoctor-matrix-{name}/1")), None
+    return (*found, *_schema(name, document, schema)), document
 
 
-def _schema(root: Path, name: str, document: dict[str, Any]) -> Iterator[Problem]:
+def _schema(name: str, document: dict[str, Any], text: bytes) -> Iterator[Problem]:
     from trtdoctor.matrix.schemas import problems
 
     file = f"{name}.yaml"
     try:
-        schema = json.loads((root / "schema" / f"{name}.schema.json").read_bytes())
-    except (OSError, ValueError):
+        schema = json.loads(text)
+    except ValueError:
         yield Problem(file, "schema", f"schema/{name}.schema.json is missing or no JSON")
         return
-    for text in problems(schema, document):
-        yield Problem(file, "schema", text)
+    for said in problems(schema, document):
+        yield Problem(file, "schema", said)
     for table, rows in _tables(document):
         if table not in schema.get("properties", {}):
             yield Problem(file, "schema", f"{table}: {len(rows)} rows that the schema says nothing of")
