@@ -10,9 +10,12 @@ from dataclasses import replace
 
 from tests.conftest import ROOT, SNAPSHOTS
 from tests.rules.judging import AS_OF
+from trtdoctor.demands import parse
 from trtdoctor.findings import Severity
 from trtdoctor.judge import judge
 from trtdoctor.matrix import Matrix
+from trtdoctor.plan.answer import answer
+from trtdoctor.plan.question import Question
 from trtdoctor.planned import from_yaml
 from trtdoctor.snapshot import Snapshot
 
@@ -46,3 +49,11 @@ def test_a_driver_below_the_floor_is_drift(matrix: Matrix) -> None:
     machine = Snapshot.from_json((SNAPSHOTS / "h200-planned.json").read_bytes())
     report = judge(machine, matrix, as_of=AS_OF, planned=planned)
     assert "POL204" in {item.code for item in report.findings}
+
+
+def test_what_is_required_and_not_there_is_no_change_of_its_own(matrix: Matrix) -> None:
+    machine = Snapshot.from_json((SNAPSHOTS / "h200.json").read_bytes())
+    asked = Question(machine, matrix, as_of=AS_OF, goal=("build", "run"), demands=(parse("tensorrt==11.4.*"),))
+    (first, *_) = answer(asked, top=1).plans
+    assert [change.component for change in first.changes] == ["tensorrt"]
+    assert len(first.commands) == 1

@@ -133,7 +133,10 @@ class Question:
 
     @cached_property
     def broken_files(self) -> tuple[tuple[str, Problem], ...]:
-        """Errors that no description shows: files that are missing, doors that are shut. The rules know what to do."""
+        """Errors that no description shows: files that are missing, doors that are shut. The rules know what to do.
+
+        What is required and not there is no such thing: every plan meets it.
+        """
         if not self.repairs or self.snapshot.kind == "declared":
             return ()
         described = {code for code, _ in errors(self.context)}
@@ -141,7 +144,7 @@ class Question:
         return tuple(
             (code, problem)
             for code, problem in self.wrong
-            if code not in described and code not in missing and not code.startswith("CAN")
+            if code not in described and code not in missing and not code.startswith(("CAN", "POL"))
         )
 
     @cached_property
