@@ -112,7 +112,10 @@ class _Answer:
             return ()
         if apart is not None and apart in kinds:
             return commands(question, candidate, only=frozenset((apart,)))
-        return commands(question, candidate, only=frozenset(kinds) - set(_APART.values()))
+        moved = frozenset(kinds) - set(_APART.values())
+        if moved != {"configure"} and not any(change.remedy == finding.remedy for change in candidate.changes):
+            moved -= {"configure"}  # how the container is started is told by the finding that is about it
+        return commands(question, candidate, only=moved)
 
 
 def way_out(context: Context, findings: Sequence[Finding]) -> tuple[Question, Candidate] | None:
