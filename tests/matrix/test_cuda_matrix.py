@@ -169,7 +169,7 @@ def test_major_floor(matrix: Matrix, version: str, family: str, expected: str | 
 
 
 def test_toolkits_of_a_partial_version(matrix: Matrix) -> None:
-    assert [row.key for row in cuda.toolkits(matrix, v("12.8"))] == ["12.8.1", "12.8.0"]
+    assert [row.key for row in cuda.toolkits(matrix, v("12.8"))] == ["12.8.2", "12.8.1", "12.8.0"]
     assert [row.key for row in cuda.toolkits(matrix, v("12.8.1.7"))] == ["12.8.1"]
     assert cuda.toolkits(matrix, v("12.7")) == []
 

@@ -119,6 +119,12 @@ def kernel_modules(matrix: Matrix, architecture: str) -> Fact | None:
     return row.get("flavour") if row else None
 
 
+def open_by_default(matrix: Matrix, branch: int) -> bool:
+    """Whether a driver of that branch comes with the open kernel modules unless one asks for the others."""
+    since = matrix.row("drivers", "open_kernel_modules").text("default_since")
+    return since is not None and branch >= int(since)
+
+
 def forward_compatible(matrix: Matrix, package: Version, driver: Version, gpu_class: str | None) -> Judgement:
     """Whether the cuda-compat package of CUDA ``package`` may serve above this kernel driver on such a GPU.
 

@@ -153,14 +153,11 @@ def _by_apt(matrix: Matrix, product: str, system: tuple[str, str, str] | None) -
 
 
 def _by_archive(matrix: Matrix, product: str) -> Iterator[Build]:
-    """A tar or zip; of the last releases only the newer CUDA comes so (``archives`` of the major)."""
+    """A tar or zip; some releases come so for the newer CUDA only (``archives`` of the release)."""
     for row in installable(matrix, product):
         packages = row.get("packages").value
         version = Version.maybe(packages[0]) if isinstance(packages, list) and packages else Version.parse(row.key)
-        major = tensorrt.major_row(matrix, Version.parse(row.key), product)
-        archived = major.get("archives").value if major is not None else None
+        archived = row.get("archives").value
         for flavour in build_flavours(row):
-            if isinstance(archived, list) and flavour not in archived:
-                continue
-            if version is not None:
+            if version is not None and not (isinstance(archived, list) and flavour not in archived):
                 yield Build(product, "archive", row, version, flavour, "tensorrt")

@@ -171,7 +171,7 @@ def _open_modules(stack: Stack, branch: int) -> bool:
         flavours.add(fact.value if fact else None)
     if "proprietary" in flavours:
         return False
-    return "open" in flavours or branch >= 560  # open by default since R560
+    return "open" in flavours or drivers.open_by_default(stack.matrix, branch)
 
 
 def _reboot(remedy: Remedy, stack: Stack) -> list[Fix]:
