@@ -1,6 +1,6 @@
 """Is there a way out of every broken environment that people reported, and how long does finding it take?
 
-Plans for every case of ``../shared/incidents/cases.yaml`` that is broken and that the declared versions alone can decide.
+Plans for every case of ``../shared/incidents/cases.yaml`` that is broken, and that the declared versions alone decide.
 Prints the share with a plan, whether the first plan's result passes ``check`` without an error, how many components it
 changes, and the time for ranking 50 candidates; the reasons where nothing fits, by name, to be judged by a reader.
 
