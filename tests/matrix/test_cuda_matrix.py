@@ -341,6 +341,11 @@ def test_kernel_modules(matrix: Matrix, architecture: str, flavour: str | None) 
     assert value(drivers.kernel_modules(matrix, architecture)) == flavour
 
 
+@pytest.mark.parametrize(("branch", "opened"), [(550, False), (560, True), (620, True)])
+def test_the_open_kernel_modules_became_the_default(matrix: Matrix, branch: int, opened: bool) -> None:
+    assert drivers.open_by_default(matrix, branch) is opened
+
+
 # -- cuDNN -------------------------------------------------------------------------------------------------------------
 
 

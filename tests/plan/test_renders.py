@@ -264,3 +264,17 @@ def test_what_a_plan_does_not_have_is_said_in_a_line() -> None:
     ):
         with pytest.raises(PlannedError, match=r"^this plan "):
             import_module(f"trtdoctor.render.plan_{kind}").render(written()[name])
+
+
+def test_the_long_table_has_every_pin_file_and_fact() -> None:
+    from trtdoctor.render import plan_table
+
+    for name, report in reports().items():
+        short, long = plan_table.render(report), " ".join(plan_table.render(report, verbose=True).split())
+        assert ("result" in long) == bool(report.plans), name
+        assert "  result   " not in short, name
+        for plan in report.plans:
+            assert all(f"{what}=={version}" in long for what, version in plan.pins), name
+            assert all(f"{what}={version}" in long for what, version in plan.apt), name
+            assert all(item.name in long and (item.sha256 or "") in long for item in plan.artefacts), name
+            assert f"driver {plan.environment.get('driver')}" in long or "driver" not in plan.environment, name

@@ -9,6 +9,7 @@ import pytest
 from tests.plan.asking import L4, Environment, ask, errors_in, first, machine, question, trt
 from trtdoctor.matrix import Matrix, frameworks
 from trtdoctor.plan.answer import MOST
+from trtdoctor.plan.builds import builds
 from trtdoctor.plan.model import KINDS, Change, Plan, weight
 from trtdoctor.plan.search import rank, search
 from trtdoctor.versions import Answer, Version, within
@@ -47,6 +48,20 @@ def test_one_command_is_one_step_however_many_libraries_it_brings() -> None:
     code = weight([change("change-code", "code")])
     assert code < weight([change("change-code", "code"), change("change-code", "code", "2")]) < 2 * code
     assert weight([]) == 0
+
+
+def test_what_an_index_has_comes_before_a_build_that_is_fetched_by_hand() -> None:
+    plans = ask(L4, "torch==2.9.*", "tensorrt", install=("pip",)).plans
+    assert [dict(plan.pins)["torch"] for plan in plans[:2]] == ["2.9.1", "2.9.1+cu130"]
+    assert "manual" not in {step.kind for step in plans[0].commands}
+
+
+@pytest.mark.parametrize(
+    ("release", "majors"), [("11.3.0", {"12", "13"}), ("11.4.0", {"13"}), ("10.9.0", {"11", "12"})]
+)
+def test_an_archive_is_offered_for_the_cuda_that_it_comes_for(matrix: Matrix, release: str, majors: set[str]) -> None:
+    found = builds(matrix, "full", "archive", ("linux-x86_64",))
+    assert {build.flavour[2:] for build in found if build.release == release} == majors
 
 
 def test_of_what_costs_the_same_the_cuda_that_is_there_comes_first_then_the_newest() -> None:

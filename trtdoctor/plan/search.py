@@ -188,20 +188,26 @@ def _must_go(question: Question) -> Iterator[Refusal]:
 def order(
     question: Question, build: Build | None, item: Build | Weighed | Candidate | None, cost: int
 ) -> tuple[object, ...]:
-    """What ranks: what it takes, new warnings, the CUDA that is there, what is confirmed, support life, the newest.
+    """What ranks: cost, new warnings, the CUDA that is there, what is confirmed, support life, the newest, by hand.
 
     Of what was not judged yet the least that can come of it.
     """
     warnings = len(item.warnings) if isinstance(item, Candidate) else 0
     life = _life(question, item.environment if isinstance(item, Candidate) else question.environment)
     if build is None:
-        return (cost, warnings, 0, 0, life, ())
+        return (cost, warnings, 0, 0, life, (), 0)
     weighed = item.weighed if isinstance(item, Candidate) else item
     unsure = len(weighed.unsure) if isinstance(weighed, Weighed) else 0
     preferred = _preferred(question)
     other = 0 if not preferred or build.flavour in preferred else 1
     age = tuple(-part for part in build.version.parts)
-    return (cost, warnings, other, unsure, life, (age, _suffix(build.version)))
+    by_hand = sum("+" in version for version in _frameworks(item)) if isinstance(item, Candidate) else 0
+    return (cost, warnings, other, unsure, life, (age, _suffix(build.version)), by_hand)
+
+
+def _frameworks(candidate: Candidate) -> Iterator[str]:
+    """Versions of Python packages that it puts in place; with ``+cu130`` only the project's own index has it."""
+    return (change.after or "" for change in candidate.changes if change.kind == "pip")
 
 
 def rank(question: Question, item: Weighed | Candidate, always: int) -> tuple[object, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from trtdoctor.demands import size
 from trtdoctor.findings import Fix
@@ -79,7 +80,7 @@ def _plan(number: int, plan: Plan, told: set[str], paint: Paint, verbose: bool) 
     for fix in plan.commands:
         yield from _step(fix, paint)
     if verbose:
-        yield from _files(plan, paint)
+        yield from _whole(plan, paint)
 
 
 def _step(fix: Fix, paint: Paint) -> Iterator[str]:
@@ -91,6 +92,15 @@ def _step(fix: Fix, paint: Paint) -> Iterator[str]:
         yield from labelled("do", f"{fix.text}{' (' + ', '.join(notes) + ')' if notes else ''}", paint)
 
 
+def _whole(plan: Plan, paint: Paint) -> Iterator[str]:
+    """What only a reader who asks for more wants: exact versions, files, and what comes out."""
+    for label, pinned, mark in (("pins", plan.pins, "=="), ("packages", plan.apt, "=")):
+        if pinned:
+            yield from labelled(label, ", ".join(f"{name}{mark}{version}" for name, version in pinned), paint)
+    yield from _files(plan, paint)
+    yield from labelled("result", "; ".join(_facts(plan.environment)), paint)
+
+
 def _files(plan: Plan, paint: Paint) -> Iterator[str]:
     for item in plan.artefacts:
         notes = [
@@ -100,6 +110,25 @@ def _files(plan: Plan, paint: Paint) -> Iterator[str]:
         notes += [f"sha256 {item.sha256}"] if item.sha256 else []
         shown = ", ".join(filter(None, notes))
         yield from labelled("file", f"{item.name}{f' ({shown})' if shown else ''}", paint)
+
+
+def _facts(environment: dict[str, Any]) -> Iterator[str]:
+    """The environment that results, a fact a piece: ``tensorrt 10.16.1.11 (pip-cu12)``."""
+    for key, value in environment.items():
+        if isinstance(value, dict):
+            told = (f"{name} {item}" for name, item in value.items())
+            yield f"{key} {', '.join(told)}"
+        elif isinstance(value, (list, tuple)):
+            yield f"{key} {', '.join(_entry(item) for item in value)}"
+        else:
+            yield f"{key} {value}"
+
+
+def _entry(item: object) -> str:
+    if not isinstance(item, dict):
+        return str(item)
+    first, *more = [str(value) for key, value in item.items() if isinstance(value, str)] or ["yes"]
+    return f"{first} ({', '.join(more)})" if more else first
 
 
 def _upgrade(upgrade: Upgrade, paint: Paint, verbose: bool) -> Iterator[str]:
