@@ -242,3 +242,9 @@ def test_builds_are_the_same_for_every_question(matrix: Matrix) -> None:
     assert builds(matrix, "full", "pip", ("linux-x86_64",), **values) is builds(
         matrix, "full", "pip", ("linux-x86_64",), **values
     )
+
+
+def test_what_a_policy_left_out_is_told_where_the_driver_has_to_change_as_well() -> None:
+    old = machine(driver="550.54.15", gpus=[{"name": "GeForce RTX 5090"}], tensorrt=trt("10.7.0", "pip-cu12"))
+    report = ask(old, policy=policy(deny="tensorrt==10.16.*"))
+    assert "TensorRT 10.16.1.11 for CUDA 12 by pip" in left_out(report)

@@ -316,6 +316,15 @@ def test_a_driver_that_is_required(text: str, have: str, fits: str) -> None:
     assert "driver" not in changed(first(machine(driver=have), f"driver>={have}"))
 
 
+def test_a_driver_that_nobody_knows_is_told_its_bounds() -> None:
+    kepler = ask(machine(driver=None, gpus=[{"name": "Tesla K80"}]), every=True, top=20)
+    assert kepler.plans
+    for plan in kepler.plans:
+        assert plan.driver_floor is None or Version.parse(plan.driver_floor).major <= 470, plan.title
+        assert plan.install == "jetpack" or "no driver newer than R470 serves compute capability 3.7" in plan.warnings
+    assert not any("no driver newer" in text for text in first(machine(driver=None)).warnings)
+
+
 def test_a_python_that_is_required() -> None:
     plan = first(machine(python="3.10"), "python>=3.12", install=("pip",))
     assert Version.parse(plan.environment["python"]).at_least(Version.parse("3.12")) is Answer.YES

@@ -142,12 +142,6 @@ def every_plan() -> list[tuple[str, Planned]]:
     return [(name, plan) for name, plan in made if plan is not None]
 
 
-def contradicts_itself(plan: Planned) -> bool:
-    """Whether a plan leaves a driver that is older than what it installs needs: nothing matches that."""
-    driver, floor = Version.maybe(plan.environment.get("driver")), Version.maybe(plan.driver_floor)
-    return driver is not None and floor is not None and driver.sort_key() < floor.sort_key()
-
-
 def test_what_a_plan_leads_to_matches_it(every_plan: list[tuple[str, Planned]]) -> None:
     assert len(every_plan) > 80
     answers = set()
@@ -156,10 +150,9 @@ def test_what_a_plan_leads_to_matches_it(every_plan: list[tuple[str, Planned]]) 
         assert read == plan, name
         report = against(snapshot_of(plan.environment), read)
         assert report.against is not None
-        if not contradicts_itself(plan):
-            assert drift(report) == {}, (name, plan.title)
-            answers.add(report.against.matches)
-            assert report.against.matches == ("unknown" if unsure(report) else "yes")
+        assert drift(report) == {}, (name, plan.title)
+        answers.add(report.against.matches)
+        assert report.against.matches == ("unknown" if unsure(report) else "yes")
     assert answers == {"yes", "unknown"}  # a description has no Debian packages
 
 
@@ -167,7 +160,7 @@ def test_another_release_never_matches(every_plan: list[tuple[str, Planned]]) ->
     seen = 0
     for name, plan in every_plan:
         entries = plan.environment.get("tensorrt", [])
-        if len(entries) != 1 or contradicts_itself(plan):
+        if len(entries) != 1:
             continue
         seen += 1
         other = {**plan.environment, "tensorrt": [{**entries[0], "version": "6.0.1.5"}]}

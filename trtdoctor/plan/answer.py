@@ -11,7 +11,7 @@ from trtdoctor.findings import MatrixInfo, Severity
 from trtdoctor.matrix import api_changes, artefacts, tensorrt
 from trtdoctor.plan.builds import Build
 from trtdoctor.plan.commands import apt_pins, commands, pins
-from trtdoctor.plan.driver import driver_floor
+from trtdoctor.plan.driver import driver_floor, last_branches
 from trtdoctor.plan.fit import Weighed
 from trtdoctor.plan.frameworks import unseen
 from trtdoctor.plan.impossible import explain
@@ -117,6 +117,8 @@ def _warnings(question: Question, candidate: Candidate) -> Iterator[str]:
         met = answer_demand(demand, candidate.context.stack)
         if met.answer is Answer.UNKNOWN and demand.subject != "canary":
             yield met.said
+    if "driver" not in candidate.environment and not question.stack.jetson:
+        yield from last_branches(question)
     yield from unseen(question, candidate.environment)
 
 

@@ -81,7 +81,10 @@ def needed(question: Question, build: Build, refusals: list[Refusal]) -> Need | 
     Where nobody knows which driver there is, the plan names its floor and changes nothing.
     """
     need, have = _floor(question, build), question.stack.driver
-    if question.stack.jetson or build.way == "jetpack" or (have is None and not _surely_none(question)):
+    if question.stack.jetson or build.way == "jetpack":
+        return None
+    if have is None and not _surely_none(question):
+        refusals += _beyond(question, need) if need is not None else ()
         return None
     refusals += _too_new(question, have) if have is not None and "driver" in question.keep else ()
     asked = demanded(question)
@@ -96,10 +99,7 @@ def needed(question: Question, build: Build, refusals: list[Refusal]) -> Need | 
 
 def _forbidding(question: Question, build: Build, need: Need, have: Version | None) -> Iterator[Refusal]:
     """Why a driver that is needed cannot be put in place."""
-    for capability in question.capabilities:
-        last = drivers.last_branch_for(question.matrix, capability)
-        if last is not None and last.value != drivers.NONE and need.floor.major > int(str(last.value)):
-            yield Refusal(capability_fact(capability), f"{need.why}, and R{last.value} is the last for it", need.beside)
+    yield from _beyond(question, need)
     if "driver" in question.keep:
         for one in dict.fromkeys((need, *_needs(question, build))):
             if one == need or (have is not None and have.at_least(one.floor) is Answer.NO):
@@ -111,6 +111,27 @@ def _forbidding(question: Question, build: Build, need: Need, have: Version | No
     if (wanted or denied) and advised(question, need.floor) is None:
         said = wanted[0] if wanted else POLICY
         yield Refusal(said, f"no driver that is known is allowed and serves: {need.why}", need.beside)
+
+
+def _beyond(question: Question, need: Need) -> Iterator[Refusal]:
+    """The GPUs that no driver as new as that serves any more."""
+    for capability, last in _last(question):
+        if need.floor.major > last:
+            yield Refusal(capability_fact(capability), f"{need.why}, and R{last} is the last for it", need.beside)
+
+
+def last_branches(question: Question) -> Iterator[str]:
+    """Up to which driver branch each GPU is served, for whoever has to choose a driver."""
+    for capability, last in _last(question):
+        yield f"no driver newer than R{last} serves {capability_fact(capability)}"
+
+
+def _last(question: Question) -> Iterator[tuple[str, int]]:
+    """Each compute capability here that drivers left out, with the last branch for it."""
+    for capability in question.capabilities:
+        last = drivers.last_branch_for(question.matrix, capability)
+        if last is not None and last.value != drivers.NONE:
+            yield capability, int(str(last.value))
 
 
 def _only_on_windows(question: Question, build: Build, have: Version | None) -> tuple[str, ...]:

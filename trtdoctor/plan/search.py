@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from trtdoctor.diagnosis import errors
 from trtdoctor.matrix import drivers, tensorrt
 from trtdoctor.plan.builds import REPOSITORIES, Build, builds
-from trtdoctor.plan.environment import Environment
+from trtdoctor.plan.driver import advised
 from trtdoctor.plan.fit import Weighed, penalty_of, weigh
 from trtdoctor.plan.model import KINDS, Refusal
 from trtdoctor.plan.question import Question
@@ -193,7 +193,7 @@ def order(
     Of what was not judged yet the least that can come of it.
     """
     warnings = len(item.warnings) if isinstance(item, Candidate) else 0
-    life = _life(question, item.environment if isinstance(item, Candidate) else question.environment)
+    life = _life(question, _driver(question, item))
     if build is None:
         return (cost, warnings, 0, 0, life, (), 0)
     weighed = item.weighed if isinstance(item, Candidate) else item
@@ -216,9 +216,18 @@ def rank(question: Question, item: Weighed | Candidate, always: int) -> tuple[ob
     return order(question, build, item, item.cost + (always if isinstance(item, Weighed) else 0))
 
 
-def _life(question: Question, environment: Environment) -> int:
+def _driver(question: Question, item: Build | Weighed | Candidate | None) -> str | None:
+    """The driver that there will be, as far as that is known."""
+    if isinstance(item, Candidate):
+        found: str | None = item.environment.get("driver")
+        return found
+    need = item.driver if isinstance(item, Weighed) else None
+    return advised(question, need.floor) if need is not None else question.environment.get("driver")
+
+
+def _life(question: Question, text: str | None) -> int:
     """Less for a driver branch that the vendor keeps longer; one that is not known, or over, is kept for no time."""
-    driver = Version.maybe(environment.get("driver"))
+    driver = Version.maybe(text)
     month = drivers.end_of_life(question.matrix, driver).value if driver is not None else None
     now = f"{question.as_of.year:04d}-{question.as_of.month:02d}"
     if not isinstance(month, str) or not month[:4].isdecimal() or month < now:
