@@ -299,7 +299,10 @@ def _plan_schemas() -> dict[str, dict[str, Any]]:
         "made": _closed(made),
         "driver": _closed({"at_least": flat["driver_floor"], "download": flat["driver_download"]}),
         "cuda": _closed({"toolkit": flat["cuda"], "download": flat["cuda_download"]}),
-        "pip": _closed({"extra_index": flat["extra_index"], "pins": {**texts, "description": described["pins"]}}),
+        "pip": _closed(
+            {"extra_index": flat["extra_index"], "pins": {**texts, "description": described["pins"]}},
+            {"index": flat["index"]},
+        ),
         "files": flat["files"],
         "apt": {**texts, "description": described["apt"]},
         "commands": {"type": "array", "items": command, "description": described["commands"]},

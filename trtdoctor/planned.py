@@ -94,7 +94,10 @@ class Planned:
     """Major and minor: ``3.12``."""
     pins: tuple[tuple[str, str], ...] = ()
     """Python distributions with their versions."""
+    index: str | None = None
+    """Where they come from, when that is not the index that pip is configured with."""
     extra_index: str | None = None
+    """Where the wheels behind stubs come from."""
     files: tuple[PlannedFile, ...] = ()
     apt: tuple[tuple[str, str], ...] = ()
     """Debian packages with their versions."""
@@ -127,7 +130,11 @@ class Planned:
             "cuda": {"toolkit": self.cuda, "download": self.cuda_download},
             "gpus": list(self.gpus),
             "python": self.python,
-            "pip": {"extra_index": self.extra_index, "pins": [f"{name}=={version}" for name, version in self.pins]},
+            "pip": {
+                **({"index": self.index} if self.index else {}),
+                "extra_index": self.extra_index,
+                "pins": [f"{name}=={version}" for name, version in self.pins],
+            },
             "files": [_file_plain(item) for item in self.files],
             "apt": [f"{name}={version}" for name, version in self.apt],
             "image": self.image,
@@ -181,13 +188,13 @@ def from_yaml(content: bytes) -> Planned:
         if len(dict(pairs)) < len(set(pairs)):
             raise PlannedError(f"{where}: one name with two versions")
     image = _formed(document, "image", _IMAGE)
-    extra_index = _address(pip, "extra_index")
+    index, extra_index = _address(pip, "index"), _address(pip, "extra_index")
     environment = _environment(document)
     if not (pins or apt or image or environment):
         raise PlannedError("it plans nothing: no pins, no packages, no image and no environment")
     own = frozenset(
         (*(f"{name}=={version}" for name, version in pins), *(f"{name}={version}" for name, version in apt))
-        + (*(name for name, _ in apt), *filter(None, (image, extra_index)))
+        + (*(name for name, _ in apt), *filter(None, (image, index, extra_index)))
     )
     return Planned(
         title=_text(document, "title") or "a plan",
@@ -209,6 +216,7 @@ def from_yaml(content: bytes) -> Planned:
         gpus=_texts(document, "gpus"),
         python=_formed(document, "python", _PYTHON),
         pins=pins,
+        index=index,
         extra_index=extra_index,
         files=tuple(_file(item) for item in _list(document, "files")),
         apt=apt,

@@ -111,6 +111,14 @@ def test_everything_that_is_needed_comes_and_installs_offline(tmp_path: Path) ->
         ]
 
 
+def test_a_plan_from_a_mirror_is_fetched_from_there(tmp_path: Path) -> None:
+    a, b = wheel("a", "1.0", ANY, requires=["b"]), wheel("b", "1.0", ANY)
+    with serving(Index({})) as configured, serving(Index({"a": [a], "b": [b]})) as mirror:
+        result = fetch(tmp_path / "files", plan_of(("a", "1.0"), index=mirror), configured)
+    assert result.code == 0, result.err
+    assert wheels(tmp_path / "files") == ["a-1.0-py3-none-any.whl", "b-1.0-py3-none-any.whl"]
+
+
 def test_what_does_not_go_together_is_said_and_the_rest_comes(tmp_path: Path) -> None:
     projects = {
         "a": [wheel("a", "1.0", ANY, requires=["c<2"])],

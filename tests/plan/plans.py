@@ -30,7 +30,7 @@ def best_plan(snapshot: Snapshot, *install: str, require: tuple[str, ...] = ()) 
         install=install,
     )
     report = answer(question, top=1)
-    return planned(report, report.plans[0], load()) if report.plans else None
+    return planned(report, report.plans[0]) if report.plans else None
 
 
 def plan_for(snapshot: Snapshot, *install: str, require: tuple[str, ...] = ()) -> Planned:

@@ -12,6 +12,7 @@ from tests.cli.run import complains, run
 from tests.mirror.facts import BUILDS, CHECKED, cu12, cu13, oci, pypi, tag
 from tests.rules.judging import AS_OF
 from trtdoctor.declared import snapshot_of
+from trtdoctor.judge import judge
 from trtdoctor.matrix import load
 from trtdoctor.mirror.state import State, write
 from trtdoctor.mirror_facts import MirrorSource
@@ -19,6 +20,9 @@ from trtdoctor.obtainable import Obtainable
 from trtdoctor.plan.answer import answer
 from trtdoctor.plan.model import PlanReport
 from trtdoctor.plan.question import Question
+from trtdoctor.plan.write import planned
+from trtdoctor.planned import from_yaml, to_yaml
+from trtdoctor.render import plan_dockerfile, plan_requirements
 
 MACHINE = {
     "os": "ubuntu-22.04",
@@ -59,6 +63,26 @@ def test_a_stub_without_its_wheel_is_not_offered() -> None:
     assert (
         "--index-url https://mirror.example/simple --extra-index-url https://mirror.example/nvidia/simple " in command
     )
+
+
+def test_what_is_written_down_names_the_mirror() -> None:
+    both = (*cu13(OLD), *RUNTIME, *BUILDS)
+    report = plans(pypi(both, both, wheels=[("tensorrt-cu13-libs", OLD)], own_wheels=False))
+    written = from_yaml(to_yaml(planned(report, report.plans[0])).encode())
+    mirror, wheels = "https://mirror.example/simple", "https://mirror.example/nvidia/simple"
+    assert (written.index, written.extra_index) == (mirror, wheels)
+    text = plan_requirements.render(written)
+    assert f"--index-url {mirror}\n--extra-index-url {wheels}\n" in text
+    assert "--index-url" not in plan_requirements.render(written, offline=True)
+    assert f"--index-url {mirror} --extra-index-url {wheels} " in plan_dockerfile.render(written)
+    assert {item.origin for item in written.files if item.stub} <= {wheels}
+    images = plans(oci(tag("26.07-py3")))
+    written = planned(images, images.plans[0])
+    assert written.image == "registry.example:5000/ngc/nvidia/tensorrt:26.07-py3"
+    assert f"FROM {written.image}" in plan_dockerfile.render(written)
+    assert from_yaml(to_yaml(written).encode()) == written
+    found = judge(snapshot_of(written.environment), load(), planned=written, as_of=AS_OF)
+    assert "POL203" not in {finding.code for finding in found.findings}
 
 
 def test_a_mirror_with_nothing_says_what_is_lacking() -> None:

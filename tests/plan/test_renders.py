@@ -17,7 +17,6 @@ import yaml
 from tests.conftest import ROOT
 from tests.plan.asking import L4, ask, machine, policy, trt
 from tests.rules.test_remedies import made
-from trtdoctor.matrix import load
 from trtdoctor.plan.model import PlanReport
 from trtdoctor.plan.write import planned
 from trtdoctor.planned import Planned, PlannedError, from_yaml, to_yaml
@@ -60,7 +59,7 @@ def reports() -> dict[str, PlanReport]:
 def written() -> dict[str, Planned]:
     """Every plan of these, as it is written down."""
     return {
-        f"{name} {number}": planned(report, plan, load())
+        f"{name} {number}": planned(report, plan)
         for name, report in reports().items()
         for number, plan in enumerate(report.plans, 1)
     }

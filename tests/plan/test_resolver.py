@@ -135,7 +135,7 @@ def of_pip(plan: Plan, matrix: Matrix) -> tuple[str, str]:
     from trtdoctor.plan.answer import answer
 
     report = answer(question(L4), top=1)
-    written = planned(report, plan, matrix)
+    written = planned(report, plan)
     return as_requirements(written), as_constraints(written)
 
 

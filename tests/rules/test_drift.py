@@ -49,7 +49,6 @@ from trtdoctor.snapshot import (
     Snapshot,
 )
 from trtdoctor.stack import Stack
-from trtdoctor.versions import Version
 
 L4 = Gpu(name="NVIDIA L4", compute_capability="8.9", memory_bytes=24 << 30, visible=True)
 H200 = Gpu(name="NVIDIA H200", compute_capability="9.0", memory_bytes=140 << 30, visible=True)

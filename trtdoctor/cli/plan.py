@@ -198,7 +198,7 @@ def _picked(report: PlanReport, matrix: Matrix, pick: int) -> Planned:
         raise click.BadParameter(f"there are only {len(report.plans)} plans", param_hint="--pick")
     from trtdoctor.plan.write import planned
 
-    return planned(report, report.plans[pick - 1], matrix)
+    return planned(report, report.plans[pick - 1])
 
 
 def _question(

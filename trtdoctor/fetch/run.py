@@ -79,9 +79,12 @@ def fetch(
         indexes, left = of_pip(environ)
     except IndexUnreachableError as error:
         raise FetchError(str(error)) from None
-    if not indexes:
+    if not indexes and not plan.index:
         raise FetchError(f"pip is configured with {', '.join(left)} alone, and only http and https are asked")
     say(f"fetch: {plan.title}, for {target.shown}")
+    if plan.index:  # in place of pip's own, as --index-url is
+        same = (item for item in indexes if item.address.rstrip("/") == plan.index.rstrip("/"))
+        indexes = (next(same, Index(plan.index)), *indexes[1:])
     last_resort = [Index(plan.extra_index)] if plan.extra_index else []
     stated = {item.name: (item.size, item.sha256) for item in plan.files if not item.stub}
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from trtdoctor import __version__
 from trtdoctor.demands import answer as answer_demand
@@ -10,13 +10,14 @@ from trtdoctor.diagnosis import diagnose
 from trtdoctor.findings import MatrixInfo, Severity
 from trtdoctor.matrix import api_changes, artefacts, tensorrt
 from trtdoctor.plan.builds import Build
-from trtdoctor.plan.commands import apt_pins, commands, pins
+from trtdoctor.plan.commands import apt_pins, commands, pins, sources
 from trtdoctor.plan.driver import driver_floor, last_branches
 from trtdoctor.plan.fit import Weighed
 from trtdoctor.plan.frameworks import unseen
+from trtdoctor.plan.held import image_there
 from trtdoctor.plan.impossible import explain
 from trtdoctor.plan.model import POLICY, Artefact, Plan, PlanReport, Refused, Upgrade
-from trtdoctor.plan.pins import EXTRA_INDEX
+from trtdoctor.plan.pins import Pin
 from trtdoctor.plan.question import Question
 from trtdoctor.plan.search import Found, rank, search
 from trtdoctor.plan.settle import Candidate
@@ -63,6 +64,7 @@ def plan_of(question: Question, candidate: Candidate, told: bool = False) -> Pla
     wanted = pins(question, candidate)
     build = candidate.weighed.build if candidate.weighed else None
     floor = driver_floor(question, build) if build is not None else None
+    index, extra_index = sources(question, wanted)
     return Plan(
         install=build.way if build is not None else "keep",
         title=title(question, candidate),
@@ -74,7 +76,10 @@ def plan_of(question: Question, candidate: Candidate, told: bool = False) -> Pla
         why=tuple(why(question, candidate)),
         cost=candidate.cost,
         pins=wanted,
-        artefacts=tuple(_artefacts(question, candidate, build)),
+        index=index,
+        extra_index=extra_index,
+        image=image_there(question, build.name) if build is not None and build.way == "container" else None,
+        artefacts=tuple(_artefacts(question, candidate, build, wanted)),
         apt=apt_pins(question, candidate),
         driver_floor=str(floor) if floor is not None else None,
         toolkit=_toolkit(build) if build is not None else None,
@@ -88,21 +93,23 @@ def _toolkit(build: Build) -> str | None:
     return str(built.value) if built is not None and built.known else None
 
 
-def _artefacts(question: Question, candidate: Candidate, build: Build | None) -> Iterator[Artefact]:
+def _artefacts(
+    question: Question, candidate: Candidate, build: Build | None, wanted: Sequence[Pin]
+) -> Iterator[Artefact]:
     """The files that pip would take, as far as they are recorded; the image."""
     if build is not None and build.way == "container":
-        yield Artefact(build.name)
+        yield Artefact(image_there(question, build.name))
         return
+    _, extra = sources(question, wanted)
     python = candidate.environment.get("python")
     platform = question.platforms[0] if len(question.platforms) == 1 else None
-    for name, version in pins(question, candidate):
+    for name, version in wanted:
         stub = artefacts.is_stub(question.matrix, name, version) is True
         file = artefacts.fitting(
             question.matrix, name, version, python=python, platform=platform, glibc=candidate.environment.get("glibc")
         )
         if file is not None:
-            origin = EXTRA_INDEX if stub else None
-            yield Artefact(file.name, name, version, file.size, file.sha256, origin, stub)
+            yield Artefact(file.name, name, version, file.size, file.sha256, extra if stub else None, stub)
         else:
             yield Artefact(f"{name}=={version}", name, version, stub=stub)
 

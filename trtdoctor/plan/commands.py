@@ -154,9 +154,15 @@ def _elsewhere(pin: Pin) -> Fix:
 
 
 def _install(question: Question, python: str, wanted: Sequence[Pin]) -> Fix:
+    index, extra = sources(question, wanted)
+    return steps.pip_install(python, [f"{name}=={version}" for name, version in wanted], extra, index)
+
+
+def sources(question: Question, wanted: Sequence[Pin]) -> tuple[str | None, str | None]:
+    """The index to name where it is not the one that pip is configured with, and the one of what lies behind stubs."""
+    here = [pin for pin in wanted if "+" not in pin[1]]
     index, extra = indexes(question) or (None, EXTRA_INDEX)
-    specs = [f"{name}=={version}" for name, version in wanted]
-    return steps.pip_install(python, specs, extra if needs_extra_index(question.matrix, wanted) else None, index)
+    return index if here else None, extra if needs_extra_index(question.matrix, here) else None
 
 
 def _preloads(candidate: Candidate) -> Iterator[Fix]:

@@ -162,6 +162,12 @@ class Plan:
     """Sum of what its changes take (see ``KINDS``)."""
     pins: tuple[tuple[str, str], ...] = ()
     """Every Python distribution that is installed, with its version."""
+    index: str | None = None
+    """Where they come from, when that is not the index that pip is configured with: a mirror (``--from mirror``)."""
+    extra_index: str | None = None
+    """Where the wheels behind stubs come from, when there are stubs."""
+    image: str | None = None
+    """The container image, as it is called where it is pulled from."""
     artefacts: tuple[Artefact, ...] = ()
     apt: tuple[tuple[str, str], ...] = ()
     """Debian packages that are installed and held, with their versions."""

@@ -94,7 +94,7 @@ def _restore(remedy: Remedy, stack: Stack) -> list[Fix]:
         gone = (remedy.detail("remove") or "").split()
         found += [_uninstall(gone, stack)] if gone else []
         here = [pin for pin in pins if "+" not in pin]
-        found += [pip_install(python, here, remedy.detail("extra_index"))] if here else []
+        found += [pip_install(python, here, remedy.detail("extra_index"), remedy.detail("index"))] if here else []
         for pin in pins:
             if pin not in here:
                 found.append(Fix("manual", f"Install {pin} from the project's own index of such builds."))

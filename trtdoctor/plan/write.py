@@ -6,10 +6,7 @@ import shlex
 from typing import Any
 
 from trtdoctor.findings import Fix
-from trtdoctor.matrix.load import Matrix
-from trtdoctor.plan.commands import needs_extra_index
 from trtdoctor.plan.model import Plan, PlanReport
-from trtdoctor.plan.pins import EXTRA_INDEX
 from trtdoctor.plan.steps import VENV
 from trtdoctor.planned import Planned, PlannedFile
 from trtdoctor.versions import Version
@@ -18,12 +15,10 @@ DRIVERS = "https://www.nvidia.com/en-us/drivers/"
 TOOLKITS = "https://developer.nvidia.com/cuda-toolkit-archive"
 
 
-def planned(report: PlanReport, plan: Plan, matrix: Matrix) -> Planned:
+def planned(report: PlanReport, plan: Plan) -> Planned:
     """What the file says of one plan of a report."""
     environment = _environment(plan)
-    image = environment.get("container", {}).get("image") if plan.install == "container" else None
     python = Version.maybe(environment.get("python"))
-    pinned = [pin for pin in plan.pins if "+" not in pin[1]]
     return Planned(
         title=plan.title,
         install=plan.install,
@@ -47,13 +42,14 @@ def planned(report: PlanReport, plan: Plan, matrix: Matrix) -> Planned:
         ),
         python=python.short(2) if python is not None and plan.install != "container" else None,
         pins=plan.pins,
-        extra_index=EXTRA_INDEX if needs_extra_index(matrix, pinned) else None,
+        index=plan.index,
+        extra_index=plan.extra_index,
         files=tuple(
             PlannedFile(item.name, item.distribution, item.version, item.size, item.sha256, item.origin, item.stub)
             for item in plan.artefacts
         ),
         apt=plan.apt,
-        image=image,
+        image=plan.image,
         commands=tuple((fix.kind, _anywhere(fix)) for fix in plan.commands),
         as_root=tuple(number for number, fix in enumerate(plan.commands) if fix.needs_root),
         then_reboot=tuple(number for number, fix in enumerate(plan.commands) if fix.needs_reboot),

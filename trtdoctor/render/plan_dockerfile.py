@@ -43,7 +43,8 @@ def _pip(plan: Planned) -> Iterator[str]:
         if "+" in version:
             yield f"# From the project's own index of such builds: {name}=={version}"
     if here:
-        extra = f"--extra-index-url {shlex.quote(plan.extra_index)} " if plan.extra_index else ""
+        extra = f"--index-url {shlex.quote(plan.index)} " if plan.index else ""
+        extra += f"--extra-index-url {shlex.quote(plan.extra_index)} " if plan.extra_index else ""
         pins = " \\\n    ".join(map(shlex.quote, here))
         yield f"RUN python3 -m pip install --no-cache-dir {extra}\\\n    {pins}"
 

@@ -10,7 +10,8 @@ from trtdoctor.render.plan_comments import comments
 
 def render(plan: Planned, *, offline: bool = False) -> str:
     """The text for ``pip install -r``; ``offline`` names no index. Raises :class:`PlannedError` without pip."""
-    options = [f"--extra-index-url {plan.extra_index}"] if plan.extra_index and not offline else []
+    named = {"--index-url": plan.index, "--extra-index-url": plan.extra_index} if not offline else {}
+    options = [f"{option} {address}" for option, address in named.items() if address]
     return "\n".join([*head(plan), *options, *lines(plan, hashes=True)]) + "\n"
 
 

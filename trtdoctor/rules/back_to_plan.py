@@ -58,8 +58,9 @@ def distributions(context: Context, differing: Sequence[Difference]) -> Remedy:
         wanted |= {name: version for name, version in plan.pins if python or name in removed}
     pins = [f"{name}=={version}" for name, version in wanted.items() if is_pin(name, version)]
     details = [("pins", " ".join(pins)), *python]
-    if plan is not None and plan.extra_index:
-        details.append(("extra_index", plan.extra_index))
+    if plan is not None:
+        sources = (("index", plan.index), ("extra_index", plan.extra_index))
+        details += [(name, address) for name, address in sources if address]
     if removed:
         details.append(("remove", " ".join(removed)))
     return _restore(context, *details)
