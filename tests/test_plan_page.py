@@ -5,15 +5,12 @@ To write both into the page anew: ``python -m tests.test_plan_page``.
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from tests.conftest import ROOT
+from tests.pages import executed
 from trtdoctor.cli.plan import command
 from trtdoctor.plan import model
 
@@ -30,8 +27,6 @@ ADDED = {
     "is not confirmed": model.UNSURE,
 }
 """What a row of the page begins with to its weight."""
-_FILE = re.compile(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
-_CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 _WEIGHT = re.compile(r"^\| (`([a-z-]+)`: .*|[a-z].*?) \| \d+ \|$", re.MULTILINE)
 
 
@@ -48,31 +43,13 @@ def weighed(text: str) -> tuple[str, list[str]]:
     return _WEIGHT.sub(row, text), told
 
 
-def executed(place: Path) -> str:
-    """The page with the output of each command as it is now; they run in ``place``, one after the other."""
-    text, _ = weighed(PAGE.read_text("utf-8"))
-    for name, content in _FILE.findall(text):
-        (place / name).write_text(content)
-    program = place / "bin" / "trtdoctor"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m trtdoctor "$@"\n')
-    program.chmod(0o755)
-    environ = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
-
-    def run(match: re.Match[str]) -> str:
-        shown = []
-        for line in (line for line in match[1].splitlines() if line.startswith("$ ")):
-            done = subprocess.run(
-                ["bash", "-c", line[2:]], cwd=place, env=environ, capture_output=True, text=True, check=False
-            )
-            shown.append(f"{line}\n{done.stderr}{done.stdout}")
-        return f"```console\n{''.join(shown)}```"
-
-    return _CONSOLE.sub(run, text)
+def written(place: Path) -> str:
+    """The page as it is now."""
+    return executed(weighed(PAGE.read_text("utf-8"))[0], place)
 
 
 def test_the_commands_of_the_page_say_what_it_says(tmp_path: Path) -> None:
-    now = executed(tmp_path)
+    now = written(tmp_path)
     assert "Traceback" not in now
     assert now == PAGE.read_text("utf-8"), "write it anew: python -m tests.test_plan_page"
 
@@ -96,4 +73,4 @@ def test_the_page_names_what_the_command_takes() -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        PAGE.write_text(executed(Path(folder)), "utf-8")
+        PAGE.write_text(written(Path(folder)), "utf-8")

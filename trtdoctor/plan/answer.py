@@ -16,12 +16,13 @@ from trtdoctor.plan.fit import Weighed
 from trtdoctor.plan.frameworks import unseen
 from trtdoctor.plan.held import image_there
 from trtdoctor.plan.impossible import explain
-from trtdoctor.plan.model import POLICY, Artefact, Plan, PlanReport, Refused, Upgrade
+from trtdoctor.plan.model import POLICY, Plan, PlanReport, Refused, Upgrade
 from trtdoctor.plan.pins import Pin
 from trtdoctor.plan.question import Question
 from trtdoctor.plan.search import Found, rank, search
 from trtdoctor.plan.settle import Candidate
 from trtdoctor.plan.words import by, gives_up, kept, supported_until, title, why
+from trtdoctor.planned import PlannedFile
 from trtdoctor.text import clean
 from trtdoctor.versions import Answer, Version
 
@@ -95,10 +96,10 @@ def _toolkit(build: Build) -> str | None:
 
 def _artefacts(
     question: Question, candidate: Candidate, build: Build | None, wanted: Sequence[Pin]
-) -> Iterator[Artefact]:
+) -> Iterator[PlannedFile]:
     """The files that pip would take, as far as they are recorded; the image."""
     if build is not None and build.way == "container":
-        yield Artefact(image_there(question, build.name))
+        yield PlannedFile(image_there(question, build.name))
         return
     _, extra = sources(question, wanted)
     python = candidate.environment.get("python")
@@ -109,9 +110,9 @@ def _artefacts(
             question.matrix, name, version, python=python, platform=platform, glibc=candidate.environment.get("glibc")
         )
         if file is not None:
-            yield Artefact(file.name, name, version, file.size, file.sha256, extra if stub else None, stub)
+            yield PlannedFile(file.name, name, version, file.size, file.sha256, extra if stub else None, stub)
         else:
-            yield Artefact(f"{name}=={version}", name, version, stub=stub)
+            yield PlannedFile(f"{name}=={version}", name, version, stub=stub)
 
 
 def _warnings(question: Question, candidate: Candidate) -> Iterator[str]:

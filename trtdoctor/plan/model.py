@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import Any
 
 from trtdoctor.findings import Fix, MatrixInfo, Remedy
+from trtdoctor.planned import PlannedFile
 from trtdoctor.record import record
 
 SCHEMA = "trtdoctor-plan/1"
@@ -125,23 +126,6 @@ def weight(changes: Sequence[Change]) -> int:
 
 
 @record
-class Artefact:
-    """One file that an installation takes."""
-
-    name: str
-    """File name; of an image its reference."""
-    distribution: str | None = None
-    version: str | None = None
-    size: int | None = None
-    """Bytes."""
-    sha256: str | None = None
-    origin: str | None = None
-    """Where it comes from, where that is not the configured index: an address without secrets."""
-    stub: bool = False
-    """Whether it is a stub whose build fetches the real wheel."""
-
-
-@record
 class Plan:
     """One stack that fits, and the way to it."""
 
@@ -168,7 +152,8 @@ class Plan:
     """Where the wheels behind stubs come from, when there are stubs."""
     image: str | None = None
     """The container image, as it is called where it is pulled from."""
-    artefacts: tuple[Artefact, ...] = ()
+    artefacts: tuple[PlannedFile, ...] = ()
+    """The files that are taken, as far as they are recorded; of an image its reference."""
     apt: tuple[tuple[str, str], ...] = ()
     """Debian packages that are installed and held, with their versions."""
     driver_floor: str | None = None

@@ -8,7 +8,7 @@ from typing import Any
 from trtdoctor.findings import Fix
 from trtdoctor.plan.model import Plan, PlanReport
 from trtdoctor.plan.steps import VENV
-from trtdoctor.planned import Planned, PlannedFile
+from trtdoctor.planned import Planned
 from trtdoctor.versions import Version
 
 DRIVERS = "https://www.nvidia.com/en-us/drivers/"
@@ -44,10 +44,7 @@ def planned(report: PlanReport, plan: Plan) -> Planned:
         pins=plan.pins,
         index=plan.index,
         extra_index=plan.extra_index,
-        files=tuple(
-            PlannedFile(item.name, item.distribution, item.version, item.size, item.sha256, item.origin, item.stub)
-            for item in plan.artefacts
-        ),
+        files=plan.artefacts,
         apt=plan.apt,
         image=plan.image,
         commands=tuple((fix.kind, _anywhere(fix)) for fix in plan.commands),
