@@ -71,6 +71,13 @@ def glibc_of(matrix: Matrix, distribution: str | None, release: str | None) -> F
     return None
 
 
+def libc_of(matrix: Matrix, distribution: str | None) -> str | None:
+    """``glibc`` or ``musl``, where every release of a distribution has the same; None where it is not known."""
+    rows = [row for row in matrix.rows("bases", "systems") if row.text("distribution") == distribution]
+    found = {row.text("libc") for row in rows}
+    return found.pop() if len(found) == 1 else None
+
+
 def _system(matrix: Matrix, word: str) -> Row | None:
     for row in matrix.rows("bases", "systems"):
         names = row.get("names").value

@@ -11,6 +11,9 @@ from trtdoctor.rules import BY_CODE
 from trtdoctor.rules.base import Problem
 from trtdoctor.versions import Answer
 
+_WHEREVER = ("GPU601",)
+"""Errors of a GPU that no other platform takes away: what its hardware lacks."""
+
 
 def of_problem(question: Question, code: str, problem: Problem, build: Build | None) -> Refusal:
     """The error as a refusal: by the fact that it rests on, else by its own words. ``build`` None: what is there."""
@@ -47,7 +50,7 @@ def _beside(question: Question, build: Build | None, code: str) -> tuple[str, ..
     """The platform, where the same release serves the GPU on another one; the Python that is not the wanted one."""
     if code == "POL102" and question.python is not None and question.unmet("python", question.python) is not None:
         return (f"Python {question.python.short(2)}",)
-    if not code.startswith("GPU") or len(question.platforms) != 1:
+    if not code.startswith("GPU") or code in _WHEREVER or len(question.platforms) != 1:
         return ()
     pairs = [(build.row, build.flavour or None)] if build is not None else []
     for item in question.installed if build is None else ():

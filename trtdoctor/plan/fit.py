@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from trtdoctor.matrix import apt, bases, serving, tensorrt
-from trtdoctor.matrix.judgement import Judgement
+from trtdoctor.matrix import apt
 from trtdoctor.plan import held
 from trtdoctor.plan.age import too_young
 from trtdoctor.plan.builds import Build
-from trtdoctor.plan.driver import Need, capability_fact, needed
+from trtdoctor.plan.driver import Need, needed
 from trtdoctor.plan.environment import entries
 from trtdoctor.plan.keeping import fact
+from trtdoctor.plan.machine import by_gpu, by_platform, by_precision
 from trtdoctor.plan.model import (
     FARTHER,
     KINDS,
@@ -32,14 +32,9 @@ from trtdoctor.plan.question import Question
 from trtdoctor.policy import outside_lts
 from trtdoctor.record import record
 from trtdoctor.rules.issues import concerns, issues_of
-from trtdoctor.rules.releases import build_flavours
-from trtdoctor.rules.wheels import glibc_of, listed, tags_for
+from trtdoctor.rules.wheels import listed, tags_for
 from trtdoctor.stack import Installation
 from trtdoctor.versions import Answer, Version
-
-_IMAGES_FROM = 7
-"""The JetPack from which on the images for Arm servers are those for Jetson too (containers.yaml, rule igpu)."""
-
 
 ITSELF = " itself"
 """How facts end that are about one release alone: they forbid no other, and are no reason that helps anybody."""
@@ -82,8 +77,9 @@ def weigh(question: Question, build: Build) -> Weighed:
     unsure: list[str] = []
     refusals += _demanded(question, build)
     refusals += _by_policy(question, build)
-    refusals += _by_gpu(question, build, unsure)
-    refusals += _by_platform(question, build)
+    refusals += by_gpu(question, build, unsure)
+    refusals += by_precision(question)
+    refusals += by_platform(question, build)
     unsure += _unseen(question, build)
     refusals += _known_bad(question, build)
     refusals += held.lacking(question, build)
@@ -204,105 +200,12 @@ def _by_policy(question: Question, build: Build) -> Iterator[Refusal]:
 # -- the machine -------------------------------------------------------------------------------------------------------
 
 
-def _by_gpu(question: Question, build: Build, unsure: list[str]) -> Iterator[Refusal]:
-    for capability in question.capabilities:
-        judged = _served(question, build, capability)
-        if judged.answer is Answer.NO:
-            beside = _only_here(question, build, capability)
-            if judged.word != "no-build" or not beside:  # a build that is missing is the platform's fault
-                yield Refusal(capability_fact(capability), judged.reason, beside)
-        elif judged.answer is Answer.UNKNOWN:
-            unsure.append(judged.reason)
-
-
-def _only_here(question: Question, build: Build, capability: str) -> tuple[str, ...]:
-    """The platform, where the same release serves the GPU on another one."""
-    if len(question.platforms) != 1 or build.way == "jetpack":
-        return ()
-    elsewhere = tensorrt.serves(build.row, capability, build.flavour or None, None)
-    return question.platforms if elsewhere.answer is not Answer.NO else ()
-
-
 def _unseen(question: Question, build: Build) -> Iterator[str]:
     """That nobody saw a version in the repository of this system."""
     if build.way == "apt" and build.place is not None:
         judged = apt.offers(question.matrix, build.place, Version.parse(build.release), build.flavour)
         if judged.answer is Answer.UNKNOWN:
             yield judged.reason
-
-
-def _served(question: Question, build: Build, capability: str) -> Judgement:
-    key = ("plan: served", build.product, build.release, build.flavour, build.way, capability, question.platforms)
-
-    def make() -> Judgement:
-        platform = question.platforms[0] if len(question.platforms) == 1 else None
-        if build.way == "jetpack":
-            platform = "jetson"
-        elif build.way == "container" and platform is not None:
-            platform = "linux-aarch64" if platform in ("jetson", "linux-aarch64") else "linux-x86_64"
-        flavour = (
-            build.flavour if build.flavour in build_flavours(build.row) else None
-        )  # images have builds of their own
-        return tensorrt.serves(build.row, capability, flavour, platform)
-
-    return question.matrix.remember(key, make)
-
-
-def _by_platform(question: Question, build: Build) -> Iterator[Refusal]:
-    platform = question.platforms[0] if len(question.platforms) == 1 else None
-    if build.way == "jetpack":
-        yield from _by_module(question, build, platform)
-    elif platform == "jetson":
-        yield from _on_jetson(question, build)
-    elif platform is None:
-        return
-    elif build.way == "container" and platform.startswith("windows"):
-        yield Refusal(platform, "NVIDIA's images are for Linux (on Windows: in WSL)")
-    elif not serving.has_build(build.row, build.flavour, platform):
-        yield Refusal(platform, f"there is no {build.label} on {platform}")
-    elif build.way == "pip":
-        yield from _by_wheel(question, build, platform)
-
-
-def _by_module(question: Question, build: Build, platform: str | None) -> Iterator[Refusal]:
-    if question.platforms and "jetson" not in question.platforms:
-        yield Refusal(platform or "this system", "JetPack is for Jetson modules")
-        return
-    known = listed(build.place.get("compute_capabilities").value) if build.place is not None else []
-    for capability in question.capabilities:
-        if known and capability not in known:
-            yield Refusal(f"compute capability {capability}", f"JetPack {build.name} is not for this module")
-
-
-def _on_jetson(question: Question, build: Build) -> Iterator[Refusal]:
-    if build.way != "container":
-        yield Refusal("Jetson", "TensorRT on a Jetson comes with JetPack")
-        return
-    pack = Version.maybe(question.snapshot.platform.jetpack or None)
-    if pack is None or pack.major < _IMAGES_FROM:
-        yield Refusal("Jetson", f"NVIDIA's images for servers run on a Jetson from JetPack {_IMAGES_FROM} on")
-
-
-def _by_wheel(question: Question, build: Build, platform: str) -> Iterator[Refusal]:
-    table = build.row.get("builds", build.flavour, "wheels").value
-    if not isinstance(table, dict):
-        return
-    tags = tags_for(table, platform)
-    if not tags:
-        yield Refusal(platform, f"there is no wheel of {build.label} for {platform}")
-        return
-    found = question.snapshot.platform
-    if found.libc == "musl":
-        yield Refusal("musl", "NVIDIA's wheels need glibc")
-        return
-    have = Version.maybe(found.glibc)
-    if have is None:
-        fact = bases.glibc_of(question.matrix, found.distribution, found.distribution_version)
-        have = Version.maybe(fact.value) if fact is not None else None
-    floors = [floor for floor in map(glibc_of, tags) if floor is not None]
-    if have is not None and floors and all(have.below(floor) is Answer.YES for floor in floors):
-        lowest = min(floors, key=Version.sort_key)
-        yield Refusal(f"glibc {have}", f"wheels of {build.label} need glibc {lowest}")
 
 
 def _python(question: Question, build: Build, refusals: list[Refusal]) -> str | None:

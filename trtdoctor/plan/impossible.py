@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
 from trtdoctor.demands import PRODUCTS
+from trtdoctor.matrix.serving import PLATFORMS
 from trtdoctor.plan.builds import Build, builds
 from trtdoctor.plan.driver import capability_fact
 from trtdoctor.plan.fit import ITSELF, Weighed, weigh
@@ -53,7 +54,7 @@ class _Forbidden:
 
 def explain(question: Question, found: Found) -> Impossible:
     """The reasons, the one that forbids most first."""
-    forbidden = list(_forbidden(question, found))
+    forbidden = list(_forbidden(question, found)) if set(question.platforms) & set(PLATFORMS) else []
     chosen = _smallest([item.groups for item in forbidden])
     places = frozenset((*question.platforms, "Jetson"))
     reasons = [_reason(fact, chosen, forbidden, places) for fact in chosen]
@@ -68,7 +69,8 @@ def explain(question: Question, found: Found) -> Impossible:
 
 
 def _machine(question: Question) -> str:
-    return " or ".join(question.platforms) or "this system"
+    known = [name for name in question.platforms if name in PLATFORMS]
+    return " or ".join(known) or question.spoken_platform
 
 
 def _forbidden(question: Question, found: Found) -> Iterator[_Forbidden]:

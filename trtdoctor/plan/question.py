@@ -159,6 +159,12 @@ class Question:
         return platforms_of(self.stack)
 
     @cached_property
+    def spoken_platform(self) -> str:
+        """System and architecture as they were found or stated: ``macos arm64``."""
+        words = (self.environment.get("os"), self.environment.get("arch"))
+        return " ".join(word for word in words if word) or "this system"
+
+    @cached_property
     def system(self) -> str:
         """Whose driver numbers hold: ``linux`` or ``windows``."""
         return self.stack.driver_system
