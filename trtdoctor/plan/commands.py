@@ -107,10 +107,14 @@ def _by_image(question: Question, candidate: Candidate, image: str, more: bool) 
     yield Fix("shell", f"docker pull {shlex.quote(image)}")
     if more:
         plain, elsewhere = _apart(pins(question, candidate))
-        line = _install(question, "python3", plain).text
-        words = " ".join(shlex.quote(text) for text in (f"FROM {image}", f"RUN {line}"))
-        yield Fix("shell", f"printf '%s\\n' {words} | docker build -t {BUILT} -")
-        yield from map(_elsewhere, elsewhere)
+        line = _install(question, "python3", plain).text if plain else None
+        if elsewhere:  # it has to be there before what asks for it, or pip takes another build
+            first = " ".join(_elsewhere(pin).text for pin in elsewhere)
+            then = f" Then: RUN {line}" if line else ""
+            yield Fix("manual", f"Build an image called {BUILT} on {image}. {first}{then}")
+        elif line:
+            words = " ".join(shlex.quote(text) for text in (f"FROM {image}", f"RUN {line}"))
+            yield Fix("shell", f"printf '%s\\n' {words} | docker build -t {BUILT} -")
         image = BUILT
     option = "--runtime nvidia" if question.stack.jetson else "--gpus all"
     test = "trtexec --help" if question.stack.jetson else "nvidia-smi"

@@ -217,31 +217,36 @@ def _python(question: Question, build: Build, refusals: list[Refusal]) -> str | 
     table = build.row.get("builds", build.flavour, "wheels").value
     places = question.platforms if len(question.platforms) == 1 else ()
     tags = [tag for place in places for tag in tags_for(table, place)] or list(table)
-    offered = {python for tag in tags for python in listed(table[tag])}
+    offered = _pythons(table, tags)
     if unmet is None and (not offered or question.python_tag in offered):
         return None
-    here = question.platforms if _has_wheel(table, list(table), question.python_tag) else ()
+    here = question.platforms if question.python_tag in _pythons(table, list(table)) else ()
     if "python" in question.keep:
         text = f"there is no wheel of {build.label} for it" if unmet is None else f"{unmet} is required"
         beside = here if unmet is None else (f"{unmet}, which is required",)
         refusals.append(Refusal(fact(question, "python"), text, beside))
         return None
-    minors = sorted(
-        (int(item[3:]) for item in offered if item[2:3] == "3" and item[3:].isdecimal()),
-        key=lambda minor: (abs(minor - (have.minor or 0)), -minor),
-    )
-    fitting = [minor for minor in minors if question.unmet("python", Version.parse(f"3.{minor}")) is None]
+    fitting = _fitting(question, offered)
     if not fitting:
         wanted = next((demand.text for demand in question.demands if demand.subject == "python"), None)
-        said = f"{wanted}, which is required" if wanted and minors else python_fact(have)
+        said = f"{wanted}, which is required" if wanted and offered else python_fact(have)
+        if wanted and offered:
+            here = question.platforms if _fitting(question, _pythons(table, list(table))) else ()
         refusals.append(Refusal(said, f"there is no wheel of {build.label} for any such Python", here))
         return None
-    return f"3.{fitting[0]}"
+    nearest = min(fitting, key=lambda minor: (abs(minor - (have.minor or 0)), -minor))
+    return f"3.{nearest}"
 
 
-def _has_wheel(table: dict[str, object], tags: list[str], python: str) -> bool:
-    """Whether there is a wheel for a Python under any of the tags."""
-    return any(python in listed(table[tag]) for tag in tags)
+def _pythons(table: dict[str, object], tags: list[str]) -> set[str]:
+    """The Pythons for which there are wheels under some tags: ``cp312``."""
+    return {python for tag in tags for python in listed(table[tag])}
+
+
+def _fitting(question: Question, offered: set[str]) -> list[int]:
+    """The minors of Python 3 among them that meet what is required of it."""
+    minors = (int(item[3:]) for item in offered if item[2:3] == "3" and item[3:].isdecimal())
+    return [minor for minor in minors if question.unmet("python", Version.parse(f"3.{minor}")) is None]
 
 
 # -- known issues ------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from trtdoctor.matrix import Row, cuda, frameworks
 from trtdoctor.plan.agreement import cudnn_majors, requirements
@@ -13,6 +14,7 @@ from trtdoctor.plan.question import Question
 from trtdoctor.rules.base import Context
 from trtdoctor.rules.frameworks_found import ONNXRUNTIME, find, linked_major
 from trtdoctor.rules.wheels import listed, python_tag
+from trtdoctor.stack import Installation
 from trtdoctor.versions import Answer, Version, within
 
 NAMES = ("torch-tensorrt", "tensorrt-llm", "onnxruntime-gpu", "torch", "tensorflow")
@@ -39,7 +41,10 @@ def alternatives(
     for name in NAMES:
         if name not in there or name in question.keep or not _spoken_of(name, spoken):
             continue
-        for row in _likeliest(context, rows(question, context, name))[:_MOST]:
+        fitting = (
+            row for row in _likeliest(context, rows(question, context, name)) if not _clashes(context, name, row)
+        )
+        for row in islice(fitting, _MOST):
             version = build_of(question, context, row, name)
             if version == there[name]:
                 continue
@@ -47,6 +52,11 @@ def alternatives(
             changes = set_release(question, context, trial, name, row, why)
             if changes:
                 yield trial, changes
+
+
+def _clashes(context: Context, name: str, row: Row) -> bool:
+    """Whether pip would put another TensorRT beside the one that is used."""
+    return name in _BRING and _unfit(context, name, row) is not None
 
 
 def _spoken_of(name: str, components: set[str]) -> bool:
@@ -90,8 +100,8 @@ def unseen(question: Question, environment: Environment) -> Iterator[str]:
     lacks = [name for name in ("cuda", "cudnn") if not entries(environment, name)]
     row = frameworks.row(question.matrix, ONNXRUNTIME, Version.parse(version))
     extras = row.get("extras").value if row is not None else None
-    if lacks and isinstance(extras, dict) and not environment.get("container", {}).get("image"):
-        wanted = ",".join(name for name in lacks if name in extras)
+    if lacks and not environment.get("container", {}).get("image"):
+        wanted = ",".join(name for name in lacks if isinstance(extras, dict) and name in extras)
         spoken = " and ".join(of_component(name) for name in lacks)
         bring = f": pip install '{ONNXRUNTIME}[{wanted}]=={version}' brings them" if wanted else ""
         yield f"nobody said which {spoken} there is, whose libraries {ONNXRUNTIME} {version} loads{bring}"
@@ -241,14 +251,21 @@ def _unfit(context: Context, name: str, row: Row) -> str | None:
             taken = frameworks.serves(row, item.version)
             if taken.answer is Answer.NO:
                 return taken.reason
-        for required, specifier in (*requirements(row, row.key), *_made_with(name, row)):
+        if name == "tensorrt-llm" and (reason := _unfit_llm(row, item, spoken)) is not None:
+            return reason
+        for required, specifier in requirements(row, row.key):
             if required == "tensorrt" and item.version and within(item.version, specifier) is Answer.NO:
                 return f"{spoken} requires TensorRT {specifier}"
     return None
 
 
-def _made_with(name: str, row: Row) -> Iterator[tuple[str, str]]:
-    """TensorRT-LLM takes the minor that it was made with."""
-    made = Version.maybe(row.text("built_with", "tensorrt")) if name == "tensorrt-llm" else None
-    if made is not None:
-        yield "tensorrt", f"=={made.short(2)}.*"
+def _unfit_llm(row: Row, item: Installation, spoken: str) -> str | None:
+    """TensorRT-LLM takes the minor that it was made with, for the same CUDA; it brings a torch, whichever that is."""
+    made, toolkit = Version.maybe(row.text("built_with", "tensorrt")), Version.maybe(row.text("built_with", "cuda"))
+    if made is None or _torch_of(row) is None:
+        return f"which TensorRT and which torch {spoken} brings is not known"
+    if toolkit is not None and item.flavour and item.flavour != f"cu{toolkit.major}":
+        return f"{spoken} is built for CUDA {toolkit.major}, TensorRT {item.version} for CUDA {item.flavour[2:]}"
+    if item.version is not None and within(item.version, f"=={made.short(2)}.*") is Answer.NO:
+        return f"{spoken} requires TensorRT =={made.short(2)}.*"
+    return None

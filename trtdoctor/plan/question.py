@@ -115,7 +115,7 @@ class Question:
     @cached_property
     def warned(self) -> frozenset[str]:
         """Codes of what the rules warn of now."""
-        return frozenset(item.code for item in diagnose(self.context) if item.severity is not Severity.INFO)
+        return frozenset(item.code for item in diagnose(self.context) if item.severity is Severity.WARNING)
 
     @cached_property
     def own_faults(self) -> frozenset[str]:

@@ -35,7 +35,9 @@ def applied(question: Question, weighed: Weighed) -> tuple[Environment, list[Cha
     }
     changes = makers[build.way](question, build, environment)
     if weighed.python is not None:
-        changes.append(Change("python", environment.get("python"), weighed.python, "python", "has a wheel of it"))
+        unmet = question.unmet("python", question.python) if question.python is not None else None
+        why = f"{unmet} is required" if unmet is not None else "has a wheel of it"
+        changes.append(Change("python", environment.get("python"), weighed.python, "python", why))
         environment["python"] = weighed.python
     if weighed.driver is not None:
         changes.append(raise_driver(question, environment, weighed.driver.floor, weighed.driver.why))
