@@ -132,7 +132,7 @@ class _Index:
             unreachable = answer.status == 429 or answer.status >= 500
             raise NoPageError(f"it answered {answer.status}", "unreachable" if unreachable else "other-kind")
         with _READING:
-            return self._read(answer, project, url)
+            return self._read(answer, project, answer.base)
 
     def _read(self, answer: Answer, project: str, url: str) -> Page:
         kind = answer.kind

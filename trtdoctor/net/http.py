@@ -67,6 +67,8 @@ class Answer:
     """Whether the server said that what we had is still right (304)."""
     links: Mapping[str, str] = field(default_factory=dict)
     """Addresses of the ``Link`` header by their relation, absolute."""
+    base: str = ""
+    """The address that gave it, after redirections: what its links are relative to. Not to be shown."""
 
     @property
     def kind(self) -> str:
@@ -375,7 +377,7 @@ def _answer(
         if "rel" in item and "url" in item:
             links.setdefault(item["rel"], _joined(final, item["url"]))
     host = host_of(final)
-    return Answer(shown(url), status, headers, body, host, host != host_of(url), cached, links)
+    return Answer(shown(url), status, headers, body, host, host != host_of(url), cached, links, final)
 
 
 def _joined(base: str, address: str) -> str:
