@@ -173,6 +173,15 @@ def test_a_part_that_is_whole_is_only_verified(tmp_path: Path) -> None:
     assert shelf.asked == []
 
 
+def test_a_server_that_always_breaks_off_in_another_file_is_refused_in_the_end(tmp_path: Path) -> None:
+    with serving() as shelf, Client(20) as client:
+        shelf.content, shelf.breaks_after = bytes(1000), [500] * 200
+        with pytest.raises(MismatchError, match="refused"):
+            download(client, shelf.address, str(tmp_path / "file"), sha256=SHA256)
+    assert len(shelf.asked) == 4  # once carried on, once begun anew
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_another_digest_is_refused_and_nothing_is_kept(tmp_path: Path) -> None:
     with serving() as shelf, pytest.raises(MismatchError, match=r"with SHA-256 .*, not with 0000"):
         bring(shelf, tmp_path / "a.whl", sha256="0" * 64)

@@ -51,6 +51,27 @@ def download(
     :class:`MismatchError` when its digest or its size is another one, and OSError.
     """
     file = _Part(place, sha256)
+    digest, wrong = _brought(client, url, file, size, sha256, auth, progress)
+    if wrong is not None and file.resumed:  # its beginning may be of another file than its end
+        file.discard()
+        digest, wrong = _brought(client, url, file, size, sha256, auth, progress)
+    if wrong is not None:
+        file.discard()
+        raise MismatchError(f"{shown(url)}: {wrong}", "hostile")
+    file.finish()
+    return digest
+
+
+def _brought(
+    client: Client,
+    url: str,
+    file: _Part,
+    size: int | None,
+    sha256: str | None,
+    auth: AuthBase | None,
+    progress: Progress,
+) -> tuple[str, str | None]:
+    """The digest of all that came, and what is wrong with it. Raises as :func:`download`."""
     began, tries = file.length, 0
     while True:
         try:
@@ -65,15 +86,7 @@ def download(
                 raise
             began = file.length
     digest = file.digest()
-    wrong = _wrong(file.length, digest, size, sha256)
-    if wrong is not None:
-        was_resumed = file.resumed
-        file.discard()
-        if was_resumed:  # its beginning may be of another file than its end
-            return download(client, url, place, size=size, sha256=sha256, auth=auth, progress=progress)
-        raise MismatchError(f"{shown(url)}: {wrong}", "hostile")
-    file.finish()
-    return digest
+    return digest, _wrong(file.length, digest, size, sha256)
 
 
 def digest_of(path: str) -> str:
