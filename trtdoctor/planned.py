@@ -24,13 +24,13 @@ _VERSION = pattern(_NUMBER)
 _PYTHON = pattern(r"[0-9]{1,2}\.[0-9]{1,3}")
 _WORD = pattern(r"[a-z][a-z-]{0,30}")
 _DAY = pattern(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_FILE = pattern(r"[A-Za-z0-9_][A-Za-z0-9._+!-]{0,250}")
+_FILE = pattern(r"[A-Za-z0-9_][A-Za-z0-9._+!-]{0,254}")
 _PART = r"[a-z0-9]{1,60}(?:[._-]{1,2}[a-z0-9]{1,60}){0,8}"
 _IMAGE = pattern(rf"{_PART}(?::[0-9]{{1,5}})?(?:/{_PART}){{1,6}}:[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}}")
 _PACKAGE = pattern(r"[a-z0-9][a-z0-9+.-]{0,100}")
 _PACKAGE_VERSION = pattern(r"[0-9][0-9A-Za-z.+:~-]{0,100}")
 _DIGEST = pattern(r"[0-9a-f]{64}")
-_HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?(?::[0-9]{1,5})?"
+_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?"
 _ADDRESS = pattern(rf"https?://{_HOST}(?:/[A-Za-z0-9._~/-]{{0,200}})?")
 _MOST = 1000
 """Entries of a list, and of a mapping."""
@@ -176,6 +176,11 @@ def to_yaml(planned: Planned) -> str:
 def is_pin(name: str, version: str) -> bool:
     """Whether both have the form of a Python distribution and its version: then they are no option and no shell."""
     return bool(_DISTRIBUTION.fullmatch(name) and _VERSION.fullmatch(version))
+
+
+def is_address(text: str) -> bool:
+    """Whether it has the form that an address of an index has in a plan."""
+    return bool(_ADDRESS.fullmatch(text))
 
 
 def from_yaml(content: bytes) -> Planned:
@@ -337,7 +342,7 @@ def _pair(text: str, sign: str, name: re.Pattern[str], version: re.Pattern[str],
 
 def _address(document: dict[str, Any], key: str) -> str | None:
     text = _text(document, key)
-    if text is not None and not _ADDRESS.fullmatch(text):
+    if text is not None and not is_address(text):
         raise PlannedError(f"{key}: {text[:60]!r} is no address of an index")
     return text
 

@@ -73,6 +73,65 @@ def test_garbage_is_told_as_such(tmp_path: Path, content: bytes) -> None:
         assert str(caught.value).isprintable()
 
 
+def packed(kind: int) -> bytes:
+    """A wheel, packed in one of the ways that there are."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", kind) as file:
+        file.writestr("a-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: a\nVersion: 1.0\n" * 20)
+        file.writestr("a/\u00e9.py", "x")
+    return made.getvalue()
+
+
+def rolled(mode: str) -> bytes:
+    """A source archive, packed in one of the ways, with what later formats add."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode=mode, format=tarfile.PAX_FORMAT) as file:  # type: ignore[call-overload]
+        for name in ("x", "PKG-INFO"):
+            entry = tarfile.TarInfo(f"a-1.0/{name}")
+            entry.size, entry.pax_headers = 20, {"mtime": "1.5", "GNU.sparse.map": "1,2"} if name == "x" else {}
+            file.addfile(entry, io.BytesIO(b"Name: a\nVersion: 1.0"))
+    return made.getvalue()
+
+
+WHOLE = {
+    **{
+        packed(kind): of_wheel
+        for kind in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+    },
+    **{rolled(mode): of_archive for mode in ("w:", "w:gz", "w:xz", "w:bz2")},
+}
+
+
+def read_or_refused(place: Path, content: bytes, whole: bytes) -> None:
+    place.write_bytes(content)
+    try:
+        WHOLE[whole](str(place))
+    except ContentError as error:
+        assert str(error).isprintable()
+
+
+@given(
+    whole=st.sampled_from(list(WHOLE)),
+    changes=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), min_size=1, max_size=6),
+    end=st.integers(1, 3000),
+)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_was_damaged_is_refused_or_read(
+    tmp_path: Path, whole: bytes, changes: list[tuple[int, int]], end: int
+) -> None:
+    content = bytearray(whole)
+    for place, value in changes:
+        content[place % len(content)] = value
+    read_or_refused(tmp_path / "a", bytes(content[:end]), whole)
+
+
+def test_names_and_numbers_that_are_none_are_refused(tmp_path: Path) -> None:
+    name = packed(zipfile.ZIP_STORED)
+    read_or_refused(tmp_path / "a", name.replace("\u00e9".encode(), b"\xff\xfe"), name)
+    number = rolled("w:")
+    read_or_refused(tmp_path / "a", number.replace(b"GNU.sparse.map=1,2", b"GNU.sparse.map=x,y"), number)
+
+
 @given(content=st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_metadata_raise_nothing_else(content: bytes) -> None:
     for body in (content, b"Metadata-Version: 2.1\nName: a\nRequires-Dist: " + content):

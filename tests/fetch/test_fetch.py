@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -200,6 +201,58 @@ def test_a_wheel_that_cannot_be_had_is_named_and_may_be_put_there(tmp_path: Path
     assert {item.name for item in written(place).files} == {real.name, "b-1-py3-none-any.whl"}
 
 
+def test_a_wheel_in_the_folder_is_believed_only_where_nobody_says_otherwise(tmp_path: Path) -> None:
+    real, place = wheel(LIBS, STUBBED), tmp_path / "files"
+    other = wheel(LIBS, STUBBED, requires=["evil"])
+    projects: dict[str, list[File]] = {}
+    there: dict[str, list[File]] = {LIBS: [real]}
+    with serving(Index(there, html=True)) as nvidia, serving(Index(projects)) as index:
+        projects[LIBS] = [stub(LIBS, STUBBED, nvidia)]
+        place.mkdir()
+        for found in (b"", other.content):  # nothing is planned of it yet, and the index states a digest
+            (place / real.name).write_bytes(found)
+            first = fetch(place, plan_of((LIBS, STUBBED)), index)
+            assert (first.code, (place / real.name).read_bytes()) == (0, real.content), first.err
+        for found in (real.content[:100], other.content):  # by now the plan states it
+            (place / real.name).write_bytes(found)
+            again = fetch(place, None, index)
+            assert (again.code, (place / real.name).read_bytes()) == (0, real.content), again.err
+        assert written(place).files[0].origin == nvidia
+        there.clear()
+        (place / real.name).write_bytes(other.content)
+        gone = fetch(place, None, index)
+        assert gone.code == 1
+        assert f"it has no wheel of it; {real.name} lies there: it has SHA-256 {other.sha256[:12]}" in gone.err
+        (place / real.name).write_bytes(real.content)
+        kept = fetch(place, None, index)
+    assert kept.code == 0, kept.err
+    assert written(place).files[0].origin == nvidia
+
+
+def test_what_a_stub_names_is_said_without_passwords_and_on_one_line(tmp_path: Path) -> None:
+    hostile = stub(LIBS, STUBBED, "http://user:hunter2@127.0.0.1:9/\\u001b[31mx\\n::error::hi")
+    with serving(Index({LIBS: [hostile]})) as index:
+        for stubs in ("", "http://user:hunter2@127.0.0.1:9/simple"):
+            result = fetch(tmp_path / "files", plan_of((LIBS, STUBBED)), index, stubs=stubs)
+            assert result.code == 1
+            assert "of http://127.0.0.1:9/" in result.err
+            assert "hunter2" not in result.err
+            assert result.err.replace("\n", "").isprintable()
+            assert not any(line.startswith("::") for line in result.err.splitlines())
+
+
+def test_where_a_wheel_came_from_never_makes_the_plan_unreadable(tmp_path: Path) -> None:
+    real, place = wheel(LIBS, STUBBED), tmp_path / "files"
+    there = Index({LIBS: [real]}, html=True)
+    with serving(lambda path, headers: there(path.replace("/odd%20(1)", ""), headers)) as nvidia:
+        odd = stub(LIBS, STUBBED, nvidia.replace("/simple", "/odd%20(1)/simple"))
+        with serving(Index({LIBS: [odd]})) as index:
+            for plan in (plan_of((LIBS, STUBBED)), None):
+                result = fetch(place, plan, index)
+                assert result.code == 0, result.err
+    assert written(place).files[0].name == real.name
+
+
 # -- what is not what was said ----------------------------------------------------------------------------------------
 
 
@@ -212,6 +265,44 @@ def test_a_file_that_is_not_the_planned_one_is_refused(tmp_path: Path) -> None:
         assert result.code == 1
         assert "refused" in result.err
         assert wheels(tmp_path / "files") == []
+
+
+def test_a_digest_of_another_than_the_index_states_is_told_where_the_file_was_not_needed_yet(tmp_path: Path) -> None:
+    file = wheel("a", "1.0", ANY, metadata=b"Metadata-Version: 2.1\nName: a\nVersion: 1.0\n")
+    planned = PlannedFile(file.name, "a", "1.0", len(file.content), "0" * 64)
+    with serving(Index({"a": [file], "b": [wheel("b", "1", ANY)]})) as index:
+        for more in ((), ("--dry-run",)):
+            result = fetch(tmp_path / "files", plan_of(("a", "1.0"), ("b", "1"), files=[planned]), index, *more)
+            assert result.code == 1
+            assert result.err.count(f"MISSING {file.name} (the index states SHA-256 {file.sha256[:12]}") == 1
+    assert wheels(tmp_path / "files") == ["b-1-py3-none-any.whl"]
+
+
+def test_one_file_that_cannot_be_read_keeps_no_other_away(tmp_path: Path) -> None:
+    projects = {
+        "a": [wheel("a", "1.0", ANY, requires=["b", "c"])],
+        "b": [File("b-1.0-py3-none-any.whl", b"no zip")],
+        "c": [wheel("c", "1.0", ANY, requires=["d"])],
+        "d": [wheel("d", "1.0", ANY)],
+    }
+    with serving(Index(projects)) as index:
+        result = fetch(tmp_path / "files", plan_of(("a", "1.0")), index)
+    assert result.code == 1
+    missing = [line for line in result.err.splitlines() if line.startswith("MISSING")]
+    assert missing == ["MISSING b-1.0-py3-none-any.whl (it is no wheel: BadZipFile)"]
+    assert wheels(tmp_path / "files") == [f"{name}-1.0-py3-none-any.whl" for name in "acd"]
+
+
+def test_links_of_a_page_belong_to_who_gave_it(tmp_path: Path) -> None:
+    with serving(Index({"a": [wheel("a", "1.0", ANY)]})) as other:
+
+        def elsewhere(path: str, _: dict[str, str]) -> Answer:
+            found = path.startswith("/simple/")
+            return (302, {"location": other.removesuffix("/simple") + path}, b"") if found else (404, {}, b"")
+
+        with serving(elsewhere) as index:
+            result = fetch(tmp_path / "files", plan_of(("a", "1.0")), index)
+    assert result.code == 0, result.err
 
 
 def test_content_that_is_not_what_the_index_states_is_refused(tmp_path: Path) -> None:
@@ -255,7 +346,7 @@ def test_what_broke_off_is_carried_on(tmp_path: Path) -> None:
         if headers.get("range", "").startswith("bytes=-"):
             return 200, {}, b"this server gives no ends"
         ranges.append(headers.get("range"))
-        if len(ranges) > 3:
+        if len(ranges) > 2:
             start = int(str(ranges[-1]).removeprefix("bytes=").removesuffix("-"))
             span = f"bytes {start}-{len(file.content) - 1}/{len(file.content)}"
             return 206, {"content-range": span}, file.content[start:]
@@ -332,6 +423,58 @@ def test_an_archive_that_says_nothing_is_told_of(tmp_path: Path) -> None:
     assert result.code == 0, result.err
     assert "only its build would tell what it requires" in result.err
     assert "setuptools-80-py3-none-any.whl" in wheels(tmp_path / "files")
+
+
+def test_what_is_somebody_elses_is_set_aside_and_said(tmp_path: Path) -> None:
+    place, own = tmp_path / "files", {"requirements.txt": "mine==1\n", "index.html": "<p>mine</p>", NAME: "mine: 1\n"}
+    place.mkdir()
+    for name, text in own.items():
+        (place / name).write_text(text)
+    with serving(Index({"a": [wheel("a", "1.0", ANY), wheel("a", "2.0", ANY)]})) as index:
+        first = fetch(place, plan_of(("a", "1.0")), index)
+        assert first.code == 0, first.err
+        assert sorted(path.read_text() for path in (place / "set-aside").iterdir()) == sorted(own.values())
+        assert all(f"{name}: another one was there, and is set-aside/{name}." in first.err for name in own)
+        again = fetch(place, None, index)
+        assert (again.code, "set-aside" in again.err) == (0, False)
+        other = fetch(place, plan_of(("a", "2.0")), index)
+    assert f"{NAME}: another one was there" in other.err
+    assert len(list((place / "set-aside").iterdir())) == len(own) + 1
+
+
+def test_a_file_that_is_half_there_takes_half_the_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from packaging.version import Version
+
+    from trtdoctor.fetch.folder import Folder, room_for
+    from trtdoctor.fetch.shelves import Index as Source
+    from trtdoctor.fetch.shelves import Offer
+    from trtdoctor.net.http import Client
+    from trtdoctor.net.simple_page import IndexFile
+
+    offer = Offer("a", Version("1"), IndexFile("a-1-py3-none-any.whl", "1", "", size=1000), Source(""))
+    (tmp_path / ".trtdoctor-incoming").mkdir()
+    (tmp_path / ".trtdoctor-incoming" / f"{offer.file.name}.part").write_bytes(bytes(900))
+    with Client(1) as client:
+        lacks = Folder(str(tmp_path), client, {}, lambda *_: pytest.fail("nothing is fetched")).lacks(offer)
+    free = type("Usage", (), {"free": 500})
+    monkeypatch.setattr("shutil.disk_usage", lambda _: free)
+    assert (lacks, room_for(str(tmp_path), lacks)) == (100, None)
+    assert "are free" in str(room_for(str(tmp_path), 1000))
+
+
+def test_the_command_for_a_pip_within_reads_a_folder_with_a_blank(tmp_path: Path) -> None:
+    from trtdoctor.fetch.pages import install_command
+
+    place = tmp_path / "a b"
+    place.mkdir()
+    file = wheel("a", "1.0", ANY)
+    (place / file.name).write_bytes(file.content)
+    told = install_command(str(place), nested=True)
+    assert told.startswith("PIP_NO_INDEX=1 PIP_FIND_LINKS=")
+    variables = dict(word.split("=", 1) for word in shlex.split(told) if word.startswith("PIP_"))
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", str(tmp_path / "got"), "a"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **variables})
+    assert done.returncode == 0, done.stderr
 
 
 # -- what cannot be done -----------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,16 @@ def test_without_a_program_that_saves_images_it_says_so(tmp_path: Path) -> None:
     assert "neither skopeo nor docker is installed" in done.err
     assert done.code == 2
     assert complains(Ran(done.code, done.out, done.err.splitlines()[-1]))
+
+
+def test_what_saves_no_image_is_said_before_anything_comes(tmp_path: Path) -> None:
+    none = Planned(*("a plan", "pip", "0.1", "2026.11.0", "0" * 64, "2026-12-01"), pins=(("a", "1"),))
+    for plan, path, said in (
+        (none, os.environ["PATH"], "names no image"),
+        (replace(none, image="nvcr.io/nvidia/tensorrt:25.10-py3"), os.devnull, "neither skopeo nor docker"),
+    ):
+        (tmp_path / "plan.yaml").write_text(to_yaml(plan))
+        for more in ((), ("--dry-run",)):
+            words = ("plan", "fetch", str(tmp_path / "files"), "--images", "--from-file", str(tmp_path / "plan.yaml"))
+            assert said in complains(run(*words, *more, PATH=path))
+    assert not (tmp_path / "files").exists()

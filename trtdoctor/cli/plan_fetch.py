@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import click
 
 from trtdoctor.cli.output import say
+from trtdoctor.text import clean, harmless
 
 if TYPE_CHECKING:
     from trtdoctor.fetch.run import Fetched
@@ -75,34 +76,42 @@ def _plan(context: click.Context, directory: str, from_file: str | None) -> tupl
 
 def _fetch(plan: Planned, matrix: Matrix, directory: str, images: bool, dry_run: bool) -> int:
     from trtdoctor.fetch import pages
+    from trtdoctor.fetch.images import demand, save
+    from trtdoctor.fetch.run import FetchError, fetch
 
+    image = demand(plan, directory) if images else ""  # before gigabytes come
     found: Fetched | None = None
+    missing: list[str] = []
     if plan.pins:
-        from trtdoctor.fetch.run import fetch
-
         with _place(directory, dry_run) as place:
             found = fetch(plan, place, matrix, os.environ, _tell, _watch, dry_run=dry_run)
-        plan = found.plan
+        plan, missing = found.plan, list(found.missing)
         if not dry_run:
-            pages.write(plan, directory)
+            pages.write(plan, directory, _tell)
     if images and dry_run:
-        _tell(f"  {plan.image}: saved by skopeo or docker")
+        _tell(f"  {image}: saved by skopeo or docker")
     elif images:
-        from trtdoctor.fetch.images import save
-
-        plan = save(plan, directory, os.environ, _tell)
-        pages.write(plan, directory)
-    _tell(_LICENCE)
-    for note in found.notes if found is not None else ():
-        _tell(f"note: {note}")
-    for missing in found.missing if found is not None else ():
-        _tell(f"MISSING {missing}")
-    if found is not None and found.missing:
-        _tell(f"put what is missing into {directory}, or reach it otherwise, and run this again")
-        return 1
-    if found is not None and not dry_run:
+        try:
+            plan = save(plan, directory, os.environ, _tell)
+            pages.write(plan, directory, _tell)
+        except FetchError as error:
+            if found is None:
+                raise
+            missing.append(str(error))
+    _end(found.notes if found is not None else (), missing, directory)
+    if found is not None and not missing and not dry_run:
         say(f"install with no network:\n  {pages.install_command(directory, nested=found.nested)}\n")
-    return 0
+    return 1 if missing else 0
+
+
+def _end(notes: Sequence[str], missing: Sequence[str], directory: str) -> None:
+    _tell(_LICENCE)
+    for note in notes:
+        _tell(f"note: {note}")
+    for text in missing:
+        _tell(f"MISSING {text}")
+    if missing:
+        _tell(f"put what is missing into {directory}, or reach it otherwise, and run this again")
 
 
 @contextmanager
@@ -121,7 +130,9 @@ def _place(directory: str, dry_run: bool) -> Iterator[str]:
 
 
 def _tell(text: str) -> None:
-    click.echo(text, err=True)
+    """One line on stderr. A reader that went away ends no fetch."""
+    with suppress(OSError):
+        click.echo(harmless(clean(text)), err=True)
 
 
 @contextmanager

@@ -6,11 +6,15 @@ Guide; the source of wheel-stub 0.5.0 and nvidia-stub 0.1.8 (``[tool.wheel_stub]
 
 from __future__ import annotations
 
+import errno
+import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
 from typing import IO, TYPE_CHECKING, Any
 
+from trtdoctor.net.http import NetError
 from trtdoctor.record import record
 from trtdoctor.requirements import toml
 from trtdoctor.requirements.files import FileError
@@ -24,6 +28,11 @@ _STUBS = {"wheel_stub": "WHEEL_STUB_PIP_INDEX_URL", "nvidia_stub": "NVIDIA_PIP_I
 """Build backends of stubs, to the variable that names another index to them."""
 _NVIDIA = "https://pypi.nvidia.com"
 """Where they go otherwise."""
+_BROKEN = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, OSError),
+    *(EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError, IndexError),
+)
+"""What reading an archive raises that somebody made or broke: of its form, its names, its numbers, its packing."""
 _OLD_BUILD = ("setuptools>=40.8.0",)
 """What pip takes where no ``pyproject.toml`` says it (pip's documentation, "Build System Interface")."""
 
@@ -56,15 +65,29 @@ def of_wheel(file: str | IO[bytes]) -> tuple[Requirement, ...]:
     """The requirements of a wheel. Raises :class:`ContentError`, OSError, and what reading ``file`` raises."""
     try:
         with zipfile.ZipFile(file) as archive:
-            names = [
-                name for name in archive.namelist() if name.count("/") == 1 and name.endswith(".dist-info/METADATA")
-            ]
-            if len(names) != 1:
-                raise ContentError("it is no wheel: it has no metadata")
-            with archive.open(names[0]) as stream:
-                return of_metadata(stream.read(_MOST_METADATA))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ContentError(f"it is no wheel: {type(error).__name__}") from None
+            return of_metadata(_metadata(archive))
+    except (ContentError, NetError):
+        raise
+    except _BROKEN as error:
+        raise _complaint(error, "it is no wheel") from None
+
+
+def _metadata(archive: zipfile.ZipFile) -> bytes:
+    names = [name for name in archive.namelist() if name.count("/") == 1 and name.endswith(".dist-info/METADATA")]
+    if len(names) != 1:
+        raise ContentError("it is no wheel: it has no metadata")
+    with archive.open(names[0]) as stream:
+        return stream.read(_MOST_METADATA)
+
+
+def _complaint(error: Exception, what: str) -> Exception:
+    """That the file is none; what the system says of it is raised as it is.
+
+    An OSError without a number is of what unpacks, and a place before the start of a file is one that an archive named.
+    """
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+        return error
+    return ContentError(f"{what}: {type(error).__name__}")
 
 
 def of_metadata(content: bytes) -> tuple[Requirement, ...]:
@@ -93,8 +116,8 @@ def of_archive(path: str) -> Archive:
                 if name in found and "/" not in directory and member.isfile() and member.size < _MOST_METADATA:
                     stream = archive.extractfile(member)
                     found[name] = stream.read() if stream is not None else b""
-    except (tarfile.TarError, zlib.error, EOFError) as error:
-        raise ContentError(f"it is no source archive: {type(error).__name__}") from None
+    except _BROKEN as error:
+        raise _complaint(error, "it is no source archive") from None
     try:
         project = toml.parse(found["pyproject.toml"].decode("utf-8", "replace"), "its pyproject.toml")
     except FileError as error:

@@ -62,13 +62,25 @@ class Folder:
             if found is not None and found[:2] == (canonicalize_name(project), version):
                 yield name
 
+    def is_stated(self, name: str) -> bool:
+        """Whether the plan says which digest this file has."""
+        return self._stated.get(name, (None, None))[1] is not None
+
     def hold(self, name: str) -> Held:
-        """A file that somebody else put there. Raises OSError."""
+        """A file that somebody else put there. Raises MismatchError for another one than the plan's, and OSError."""
         if name not in self._held:
             digest = digest_of(self.place(name))
             stated = self._stated.get(name, (None, None))[1]
+            if stated not in (digest, None):
+                raise MismatchError(f"it has SHA-256 {digest[:12]}…, not {stated[:12]}… as planned: refused", "hostile")
             self._held[name] = Held(name, os.path.getsize(self.place(name)), digest, digest == stated, was_there=True)
         return self._held[name]
+
+    def lacks(self, offer: Offer) -> int:
+        """How many bytes of a file are still to come, as far as its index says how many it has."""
+        coming = os.path.join(self.path, UNDER_WAY, offer.file.name)
+        there = (os.path.getsize(path) for path in (coming, f"{coming}.part") if os.path.isfile(path))
+        return max(0, (offer.file.size or 0) - sum(there))
 
     def has(self, offer: Offer) -> bool:
         """Whether a file lies in its place already. Raises MismatchError."""

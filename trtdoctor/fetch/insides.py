@@ -10,6 +10,8 @@ from trtdoctor.fetch.folder import Folder
 from trtdoctor.fetch.shelves import Index, Offer, Shelves
 from trtdoctor.fetch.target import Target
 from trtdoctor.matrix import Matrix, artefacts
+from trtdoctor.net import credentials
+from trtdoctor.net.download import MismatchError
 from trtdoctor.net.http import Client, NetError
 from trtdoctor.net.remote_file import RemoteFile
 from trtdoctor.record import record
@@ -116,23 +118,46 @@ class Insides:
         return Inside(requires or (), archive.build_requires, note=note, nested=nested)
 
     def _behind(self, offer: Offer, stub: Stub, requires: tuple[Requirement, ...] | None) -> Inside:
-        """The wheel that the build of a stub would fetch."""
-        address = (self._environ.get(stub.variable) or stub.index).rstrip("/")
-        lying = next((name for name in self._folder.wheels(offer.project, offer.version) if self._fits(name)), None)
-        if lying is not None:
-            return Inside(of_wheel(self._folder.place(lying)), lying=lying)
-        shelves = self._stub_shelves.setdefault(
-            address, Shelves(self._client, [Index(address, for_stubs=True)], self._target)
-        )
+        """The wheel that the build of a stub would fetch.
+
+        One that lies there already is taken without asking where the plan states its digest. Of another the index
+        may state one; where it has no such wheel, who put it there is believed.
+        """
+        lying, refused = self._lying(offer)
+        if lying is not None and self._folder.is_stated(lying.lying or ""):
+            return lying
+        index = Index(credentials.of_address(self._environ.get(stub.variable) or stub.index)[0].rstrip("/"), None, True)
+        shelves = self._stub_shelves.setdefault(index.address, Shelves(self._client, [index], self._target))
         real = next((found for found in shelves.offers(offer.project) if found.version == offer.version), None)
         if real is not None and real.is_wheel:
             return Inside(self._requires(real), real=real)
+        if lying is not None:
+            return lying
         why = shelves.failed.get(offer.project)
         others = shelves.others(offer.project, offer.version)
-        said = f"it has {', '.join(others[:4])}" if others else why or "it has no wheel of it"
+        said = [f"it has {', '.join(others[:4])}" if others else why or "it has no wheel of it", *refused]
         stem = f"{offer.project.replace('-', '_')}-{offer.version}"
-        missing = f"{stem}-*.whl for {self._target.shown}, of {address}/{offer.project}/ ({said})"
+        missing = f"{stem}-*.whl for {self._target.shown}, of {index.shown}/{offer.project}/ ({'; '.join(said)})"
         return Inside(requires or (), missing=missing)
+
+    def _lying(self, offer: Offer) -> tuple[Inside | None, list[str]]:
+        """The wheel that is in the folder already, and what is wrong with those there that will not do."""
+        refused: list[str] = []
+        for name in filter(self._fits, self._folder.wheels(offer.project, offer.version)):
+            found = self._as_it_lies(name)
+            if isinstance(found, Inside):
+                return found, refused
+            refused.append(f"{name} lies there: {found}")
+        return None, refused
+
+    def _as_it_lies(self, name: str) -> Inside | str:
+        """What a wheel that is in the folder needs, or why it will not do."""
+        try:
+            if self._folder.is_stated(name):
+                self._folder.hold(name)
+            return Inside(of_wheel(self._folder.place(name)), lying=name)
+        except (ContentError, MismatchError, OSError) as error:
+            return str(getattr(error, "strerror", None) or error)
 
     def _fits(self, name: str) -> bool:
         from packaging.utils import parse_wheel_filename

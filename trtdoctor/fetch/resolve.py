@@ -13,7 +13,6 @@ from packaging.utils import canonicalize_name
 from resolvelib import AbstractProvider, BaseReporter, Resolver
 from resolvelib.resolvers import ResolutionImpossible, ResolutionTooDeep
 
-from trtdoctor.fetch.contents import ContentError
 from trtdoctor.fetch.insides import Inside
 from trtdoctor.fetch.shelves import Offer, Shelves
 from trtdoctor.record import record
@@ -112,11 +111,7 @@ class _Provider(AbstractProvider[Requirement, Choice, Name]):
         offer = candidate.offer
         if candidate.extras:
             yield Requirement(f"{offer.project}=={offer.version}")
-        try:
-            inside = self._look(offer)
-        except ContentError as error:
-            raise ResolveError(f"{offer.file.name}: {error}") from None
-        for requirement in inside.requires:
+        for requirement in self._look(offer).requires:
             if _applies(requirement, self._markers, candidate.extras):
                 yield requirement
 

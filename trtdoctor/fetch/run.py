@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from trtdoctor.fetch.contents import ContentError
 from trtdoctor.fetch.folder import Folder, Held, Watch, room_for
-from trtdoctor.fetch.insides import Insides
+from trtdoctor.fetch.insides import Inside, Insides
 from trtdoctor.fetch.resolve import ResolveError, resolve
-from trtdoctor.fetch.shelves import Index, Offer, Shelves, of_pip
+from trtdoctor.fetch.shelves import Index, Offer, Shelves, index_of, of_pip
 from trtdoctor.fetch.target import Target, target_of
 from trtdoctor.matrix import Matrix
 from trtdoctor.matrix.pipindex import IndexUnreachableError, certificates
 from trtdoctor.net.http import Client, NetError
 from trtdoctor.net.landing import LandingError, opened
-from trtdoctor.planned import Planned, PlannedFile
+from trtdoctor.planned import Planned, PlannedFile, is_address
 from trtdoctor.record import record
 from trtdoctor.text import clean
 
@@ -84,7 +84,7 @@ def fetch(
     say(f"fetch: {plan.title}, for {target.shown}")
     if plan.index:  # in place of pip's own, as --index-url is
         same = (item for item in indexes if item.address.rstrip("/") == plan.index.rstrip("/"))
-        indexes = (next(same, Index(plan.index)), *indexes[1:])
+        indexes = (next(same, index_of(plan.index, environ)), *indexes[1:])
     last_resort = [Index(plan.extra_index)] if plan.extra_index else []
     stated = {item.name: (item.size, item.sha256) for item in plan.files if not item.stub}
     try:
@@ -113,17 +113,14 @@ class _Run:
         self._missing: list[str] = []
         self._notes: list[str] = []
         self._nested = False
+        self._unread: dict[str, Inside] = {}
 
     def choose(self) -> None:
         """Which files: those of the plan, what they need, what their builds need."""
         roots = list(self._roots())
         archives: list[Offer] = []
         for offer in self._resolved(roots, "the plan"):
-            try:
-                inside = self._insides.of(offer)
-            except (ContentError, NetError, OSError) as error:
-                self._missing.append(f"{offer.file.name} ({clean(getattr(error, 'strerror', None) or str(error))})")
-                continue
+            inside = self._look(offer)
             self._nested |= inside.nested
             if inside.note:
                 self._notes.append(inside.note)
@@ -136,9 +133,12 @@ class _Run:
                 if inside.real is None and not offer.is_wheel:
                     archives.append(offer)
         for offer in archives:
-            needs = self._insides.of(offer).build_requires
+            needs = self._look(offer).build_requires
             for tool in self._resolved(needs, f"the build of {offer.project}"):
-                if all(item.offer != tool for item in self._chosen):
+                missing = self._look(tool).missing
+                if missing:
+                    self._missing.append(missing)
+                elif all(item.offer != tool for item in self._chosen):
                     self._add(tool, is_for_build=True)
 
     def _add(self, offer: Offer, *, lying: str | None = None, is_for_build: bool = False) -> None:
@@ -160,23 +160,38 @@ class _Run:
             why = self._shelves.failed.get(name) or f"no index that was asked has it for {self._target.shown}"
             self._missing.append(f"{' or '.join(names) or f'{name} {version}'} ({why})")
 
+    def _look(self, offer: Offer) -> Inside:
+        """What an offer needs. Where that cannot be told it is missing itself, and whatever else is needed comes."""
+        name = offer.file.name
+        if name not in self._unread:
+            try:
+                return self._insides.of(offer)
+            except (ContentError, NetError, OSError) as error:
+                self._unread[name] = Inside(missing=f"{name} ({_why(error)})")
+        return self._unread[name]
+
     def _resolved(self, roots: Sequence[Requirement], what: str) -> Sequence[Offer]:
         """All that roots need; where that does not go together the roots alone."""
-        alone = [self._newest(root) for root in roots]
         try:
-            return resolve(roots, self._shelves, self._insides.of, self._markers)
-        except (ResolveError, ContentError, NetError, OSError) as error:
-            told = [offer for offer in alone if offer is not None]
-            if not any(str(error).startswith(offer.file.name) for offer in told):  # else it is told of by itself
-                self._missing.append(f"what {what} needs: {error}")
-            return told
+            return resolve(roots, self._shelves, self._look, self._markers)
+        except ResolveError as error:
+            self._missing.append(f"what {what} needs: {error}")
+            return [offer for offer in map(self._newest, roots) if offer is not None]
 
     def _newest(self, root: Requirement) -> Offer | None:
         offers = self._shelves.offers(root.name)
         return next((offer for offer in offers if root.specifier.contains(offer.version, prereleases=True)), None)
 
     def _to_come(self, folder: Folder) -> list[Offer]:
-        return [item.offer for item in self._chosen if item.offer is not None and not folder.has(item.offer)]
+        """What is not there; what will be refused is missing already."""
+        return [item.offer for item in self._chosen if item.offer is not None and self._comes(item.offer, folder)]
+
+    def _comes(self, offer: Offer, folder: Folder) -> bool:
+        try:
+            return not folder.has(offer)
+        except (NetError, OSError) as error:
+            self._missing.append(f"{offer.file.name} ({_why(error)})")
+            return False
 
     def tell(self, folder: Folder, say: Say) -> Fetched:
         """Say what would come, and how much that is."""
@@ -186,12 +201,12 @@ class _Run:
         unknown = sum(offer.file.size is None for offer in to_come)
         more = f" and {unknown} of unknown size" if unknown else ""
         number = f"{len(to_come)} file{'s' if len(to_come) != 1 else ''}"
-        say(f"{number} to fetch, {_amount(sum(offer.file.size or 0 for offer in to_come))}{more}")
+        say(f"{number} to fetch, {_amount(sum(map(folder.lacks, to_come)))}{more}")
         return Fetched(self._plan, tuple(dict.fromkeys(self._missing)), tuple(self._notes), self._nested)
 
     def bring(self, folder: Folder, say: Say) -> Fetched:
         """Fetch what was chosen; whatever goes wrong with one file does not stop the others."""
-        full = room_for(folder.path, sum(offer.file.size or 0 for offer in self._to_come(folder)))
+        full = room_for(folder.path, sum(map(folder.lacks, self._to_come(folder))))
         if full is not None:
             raise FetchError(full)
         files = []
@@ -200,19 +215,31 @@ class _Run:
             try:
                 held = folder.bring(item.offer) if item.offer is not None else folder.hold(name)
             except (NetError, OSError) as error:
-                why = clean(getattr(error, "strerror", None) or str(error))
-                say(f"  {number}/{len(self._chosen)} {name}: FAILED: {why}")
-                self._missing.append(f"{name} ({why})")
+                say(f"  {number}/{len(self._chosen)} {name}: FAILED: {_why(error)}")
+                self._missing.append(f"{name} ({_why(error)})")
                 continue
             say(f"  {number}/{len(self._chosen)} {name}: {_told(held)}")
-            files.append(_planned(item, held))
+            files.append(self._planned(item, held))
         return Fetched(self._updated(files), tuple(dict.fromkeys(self._missing)), tuple(self._notes), self._nested)
+
+    def _planned(self, item: Chosen, held: Held) -> PlannedFile:
+        """A file as it is written down: where the wheel behind a stub came from, as far as that can be written."""
+        before = next((known.origin for known in self._plan.files if known.name == held.name), None)
+        index = item.offer.index if item.offer is not None else None
+        origin = before if index is None else index.shown if index.for_stubs and is_address(index.shown) else None
+        return PlannedFile(
+            held.name, item.project, item.version, held.size, held.sha256, origin, is_for_build=item.is_for_build
+        )
 
     def _updated(self, files: Sequence[PlannedFile]) -> Planned:
         """The plan with the files that are there; of the distributions that lack one, what it said before."""
         there = {item.distribution for item in files}
         kept = [item for item in self._plan.files if item.distribution not in there]
         return replace(self._plan, files=(*files, *kept))
+
+
+def _why(error: Exception) -> str:
+    return clean(getattr(error, "strerror", None) or str(error))
 
 
 def _told(held: Held) -> str:
@@ -222,11 +249,4 @@ def _told(held: Held) -> str:
 
 
 def _amount(size: int) -> str:
-    return f"{size / (1 << 20):.1f} MiB" if size >= 1 << 20 else f"{max(1, size >> 10)} KiB"
-
-
-def _planned(item: Chosen, held: Held) -> PlannedFile:
-    origin = item.offer.index.shown if item.offer is not None and item.offer.index.for_stubs else None
-    return PlannedFile(
-        held.name, item.project, item.version, held.size, held.sha256, origin, is_for_build=item.is_for_build
-    )
+    return f"{size / (1 << 20):.1f} MiB" if size >= 1 << 20 else f"{-(-size >> 10)} KiB"

@@ -67,13 +67,14 @@ def of_pip(environ: Mapping[str, str]) -> tuple[tuple[Index, ...], tuple[str, ..
     found, left = [], []
     for text in (pipindex.index_url(environ), *pipindex.extra_urls(environ)):
         if urlsplit(text).scheme in ("http", "https"):
-            found.append(_index(text, environ))
+            found.append(index_of(text, environ))
         else:
             left.append(shown(text))
     return tuple(dict.fromkeys(found)), tuple(left)
 
 
-def _index(text: str, environ: Mapping[str, str]) -> Index:
+def index_of(text: str, environ: Mapping[str, str]) -> Index:
+    """The index at an address, which may hold who we are to it."""
     address, login = credentials.of_address(text)
     return Index(address.rstrip("/"), login or credentials.find(address, environ))
 
