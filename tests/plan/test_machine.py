@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.plan.asking import ask, first, machine, question
+from tests.plan.asking import ask, first, machine, question, trt
 from trtdoctor.plan.builds import builds
 from trtdoctor.plan.fit import weigh
 from trtdoctor.plan.model import PlanReport
@@ -72,3 +72,30 @@ def test_a_precision_that_the_gpu_lacks_is_the_whole_reason() -> None:
 def test_two_gpus_that_no_release_serves_together() -> None:
     both = ask(machine(gpus=[{"name": "GeForce RTX 5090"}, {"name": "Tesla V100-SXM2-16GB"}]))
     assert [text.partition(": ")[0] for text in reasons(both)] == ["compute capability 12.0", "compute capability 7.0"]
+
+
+ORIN = {"os": "jetpack-5.1.2", "arch": "aarch64", "gpus": [{"name": "Jetson AGX Orin"}]}
+
+
+def test_what_the_jetpack_that_is_there_has_is_installed_not_flashed() -> None:
+    plan = first(machine(**ORIN, python="3.8", driver=None), keep=("os", "python"))
+    assert plan.title == "TensorRT 8.5.2.2 for CUDA 11 with JetPack"
+    assert [change.kind for change in plan.changes] == ["apt"]
+    assert plan.apt == (("nvidia-jetpack", "5.1.2-b104"),)
+    assert [step.text for step in plan.commands] == [
+        "apt-get update",
+        "apt-get install -y --allow-downgrades --allow-change-held-packages nvidia-jetpack=5.1.2-b104",
+        "apt-mark hold nvidia-jetpack",
+    ]
+    assert plan.environment["os"] == "jetpack-5.1.2"
+    nano = first({"os": "jetpack-4.6.1", "arch": "aarch64", "gpus": [{"name": "Jetson Nano"}]})
+    assert [step.kind for step in nano.commands] == ["manual"]  # the version of the package is not known
+
+
+def test_another_jetpack_is_flashed() -> None:
+    newer = first(machine(**ORIN, python="3.8", driver=None), "tensorrt>=10.16")
+    assert [change.kind for change in newer.changes] == ["jetpack"]
+    moved = ask(machine(**{**ORIN, "os": "jetpack-7.0", "gpus": [{"name": "Jetson Thor"}]}, driver=None), top=9)
+    assert not any(change.kind == "apt" for plan in moved.plans for change in plan.changes)  # 7.0 had two TensorRTs
+    there = ask(machine(**ORIN, python="3.8", driver=None, tensorrt=trt("8.5.2", "jetpack")))
+    assert there.plans[0].changes == ()

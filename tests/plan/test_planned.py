@@ -28,7 +28,8 @@ DIGEST = "0123456789abcdef" * 4
 def rendered(plan: Planned) -> dict[str, str]:
     """Each text that a plan is written as; one line of complaint where it has none."""
     has = {"requirements": plan.pins, "constraints": plan.pins, "apt": plan.apt, "markdown": True}
-    has["dockerfile"] = plan.image or (plan.install != "keep" and (plan.pins or plan.apt))
+    debian = plan.apt if plan.install != "jetpack" else ()
+    has["dockerfile"] = plan.image or (plan.install != "keep" and (plan.pins or debian))
     made = {}
     for kind in RENDERS:
         render = import_module(f"trtdoctor.render.plan_{kind}").render

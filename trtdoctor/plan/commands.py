@@ -12,6 +12,7 @@ from trtdoctor.findings import Fix, Remedy
 from trtdoctor.matrix import Matrix, tensorrt, wheels
 from trtdoctor.plan import steps
 from trtdoctor.plan.builds import Build, meta
+from trtdoctor.plan.fit import is_own
 from trtdoctor.plan.held import image_there, indexes
 from trtdoctor.plan.model import Change, of_component
 from trtdoctor.plan.packages import KEYRING, keyring, library_of, packages_of
@@ -25,6 +26,8 @@ _PRELOADS = Version.parse("1.21")
 """The first onnxruntime that can load libraries from wheels."""
 BUILT = "trtdoctor-plan"
 """What an image is called that is built on one of NVIDIA's."""
+JETPACK = "nvidia-jetpack"
+"""What brings all of a JetPack that is no part of the system; a module's own repository has the one version."""
 _DOWNLOADS = {
     "tensorrt": "https://developer.nvidia.com/tensorrt/download",
     "tensorrt-rtx": "https://developer.nvidia.com/tensorrt-rtx",
@@ -224,6 +227,9 @@ def apt_pins(question: Question, candidate: Candidate) -> tuple[Pin, ...]:
     build = candidate.weighed.build if candidate.weighed else None
     if build is not None and build.way == "apt":
         return packages_of(question, build)
+    if build is not None and build.way == "jetpack":
+        version = build.place.text("package") if build.place is not None and is_own(question, build) else None
+        return ((JETPACK, version),) if version is not None else ()
     return tuple(pin for change in _of(candidate.changes, "apt") for pin in _library(question, candidate, change))
 
 
@@ -238,6 +244,11 @@ def _library(question: Question, candidate: Candidate, change: Change) -> tuple[
 def _by_apt(question: Question, candidate: Candidate) -> Iterator[Fix]:
     """The repository, the exact versions, and the hold: of what is not named apt takes its highest version."""
     wanted = apt_pins(question, candidate)
+    build = candidate.weighed.build if candidate.weighed else None
+    if build is not None and build.way == "jetpack":
+        text = f"Install what JetPack {build.name} has beside the system: apt-get install {JETPACK}."
+        yield from steps.apt_install(wanted) if wanted else (Fix("manual", text, True),)
+        return
     if not wanted:
         for change in _of(candidate.changes, "apt"):
             yield Fix("manual", f"Install {of_component(change.component)} {change.after}.", True)

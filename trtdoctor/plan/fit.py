@@ -61,6 +61,8 @@ class Weighed:
     """What the matrix cannot confirm."""
     penalty: int
     """What it takes beside its changes."""
+    kind: str
+    """Of the change that it is: one of ``KINDS``."""
     besides: tuple[str, ...] = ()
     """The same in words, but for what is not confirmed: another way, another major, an older release."""
 
@@ -68,7 +70,18 @@ class Weighed:
     def cost(self) -> int:
         """The least that it takes, before the rules were asked."""
         more = (KINDS["driver"] if self.driver is not None else 0) + (KINDS["python"] if self.python is not None else 0)
-        return KINDS[self.build.way] + more + self.penalty
+        return KINDS[self.kind] + more + self.penalty
+
+
+def kind_of(question: Question, build: Build) -> str:
+    """What kind of change a build is: its way; of the JetPack that is there only packages are missing."""
+    return "apt" if is_own(question, build) else build.way
+
+
+def is_own(question: Question, build: Build) -> bool:
+    """Whether a build belongs to the JetPack that is there."""
+    own = question.own_jetpack if build.way == "jetpack" else None
+    return own is not None and build.place is not None and own.key == build.place.key
 
 
 def weigh(question: Question, build: Build) -> Weighed:
@@ -87,7 +100,8 @@ def weigh(question: Question, build: Build) -> Weighed:
     driver = needed(question, build, refusals)
     besides = list(_besides(question, build))
     penalty = sum(points for points, _ in besides) + (UNSURE if unsure else 0)
-    return Weighed(build, tuple(refusals), driver, python, tuple(unsure), penalty, tuple(text for _, text in besides))
+    words = tuple(text for _, text in besides)
+    return Weighed(build, tuple(refusals), driver, python, tuple(unsure), penalty, kind_of(question, build), words)
 
 
 def penalty_of(question: Question, build: Build) -> int:
@@ -132,7 +146,7 @@ def _demanded(question: Question, build: Build) -> Iterator[Refusal]:
         yield Refusal(fact(question, "tensorrt"), f"{build.label} is another one")
     if "container" in question.keep and build.way == "container":
         yield Refusal(fact(question, "container"), f"{build.name} is another one")
-    if "os" in question.keep and build.way == "jetpack":
+    if "os" in question.keep and kind_of(question, build) == "jetpack":
         yield Refusal(fact(question, "os"), f"JetPack {build.name} is another one")
     if build.way in ("container", "jetpack"):
         yield from _brought_along(question, build)

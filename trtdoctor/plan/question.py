@@ -10,7 +10,7 @@ from trtdoctor.declared import machine_of, snapshot_of
 from trtdoctor.demands import PRODUCTS, Demand
 from trtdoctor.diagnosis import diagnose, errors
 from trtdoctor.findings import Severity
-from trtdoctor.matrix import Matrix
+from trtdoctor.matrix import Matrix, Row, jetpack
 from trtdoctor.plan.environment import Environment, describe, entries
 from trtdoctor.policy import Policy
 from trtdoctor.rules.base import Context, Problem
@@ -216,6 +216,17 @@ class Question:
         if origin in ways:
             return ways[origin]
         return "container" if not self.installed and self.image else None
+
+    @cached_property
+    def own_jetpack(self) -> Row | None:
+        """The JetPack that is there, of which TensorRT was not installed; None where one is, or it may be several."""
+        platform = self.snapshot.platform
+        if self.installed or not self.stack.jetson:
+            return None
+        l4t, version = Version.maybe(platform.l4t), Version.maybe(platform.jetpack or None)
+        row = jetpack.of_l4t(self.matrix, l4t) if l4t is not None else None
+        rows = [row] if row is not None else jetpack.find(self.matrix, version) if version is not None else []
+        return rows[0] if len(rows) == 1 else None
 
     @cached_property
     def image(self) -> str | None:

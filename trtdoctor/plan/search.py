@@ -13,7 +13,7 @@ from trtdoctor.diagnosis import errors
 from trtdoctor.matrix import drivers, tensorrt
 from trtdoctor.plan.builds import REPOSITORIES, Build, builds
 from trtdoctor.plan.driver import advised
-from trtdoctor.plan.fit import Weighed, penalty_of, weigh
+from trtdoctor.plan.fit import Weighed, kind_of, penalty_of, weigh
 from trtdoctor.plan.model import KINDS, Refusal
 from trtdoctor.plan.question import Question
 from trtdoctor.plan.settle import Candidate, judge, judged_machine
@@ -74,7 +74,7 @@ class _Search:
         if _may_stay(question):
             self._wait(None, None, self.machine.cost)
         for build in every_build(question):
-            self._wait(build, build, KINDS[build.way] + penalty_of(question, build) + self.machine.cost)
+            self._wait(build, build, KINDS[kind_of(question, build)] + penalty_of(question, build) + self.machine.cost)
         considered = self.number
         seen: set[tuple[object, ...]] = set()
         while self.waiting and len(self.found) < top:

@@ -8,7 +8,7 @@ from trtdoctor.matrix import cuda, tensorrt
 from trtdoctor.plan.builds import Build
 from trtdoctor.plan.driver import raise_driver
 from trtdoctor.plan.environment import Environment, copied, drop_packages, entries, packages, put
-from trtdoctor.plan.fit import Weighed
+from trtdoctor.plan.fit import Weighed, is_own
 from trtdoctor.plan.model import Change
 from trtdoctor.plan.packages import packages_of, toolkit_of
 from trtdoctor.plan.pins import pins_of
@@ -114,15 +114,17 @@ def _by_image(question: Question, build: Build, environment: Environment) -> lis
 
 
 def _by_jetpack(question: Question, build: Build, environment: Environment) -> list[Change]:
-    old = environment.get("os")
-    for key in ("tensorrt", "cuda", "cudnn", "cublas", "nvrtc", "packages", "glibc", "loader"):
+    old, row, own = environment.get("os"), build.place, is_own(question, build)
+    gone = ("packages", "glibc", "loader") if not own else ()
+    for key in ("tensorrt", "cuda", "cudnn", "cublas", "nvrtc", *gone):
         environment.pop(key, None)
-    environment["os"] = f"jetpack-{build.name}"
-    row = build.place
     for component in ("tensorrt", "cuda", "cudnn"):
         version = row.text(component) if row is not None else None
         if version is not None:
             environment[component] = [{"version": version, "from": "jetpack"}]
+    if own:
+        return [Change("tensorrt", None, f"{build.version} (jetpack)", "apt", f"JetPack {build.name} has it")]
+    environment["os"] = f"jetpack-{build.name}"
     python = row.text("python") if row is not None else None
     if python is not None:
         environment["python"] = python

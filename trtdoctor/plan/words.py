@@ -82,7 +82,7 @@ def gives_up(question: Question, candidate: Candidate, told: bool = False) -> It
     if build.way == "pip" and question.way != "pip":
         program = "tensorrt_rtx" if build.product == "rtx" else "trtexec"
         yield f"{program}, C++ headers and samples: wheels have none"
-    if build.way in ("container", "jetpack"):
+    if any(change.kind in ("container", "jetpack") for change in candidate.changes):
         lost = [name for name in question.environment.get("packages", ()) if name not in _IN_EVERY_IMAGE]
         if lost:
             shown = ", ".join(lost[:3])

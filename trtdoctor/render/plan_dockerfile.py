@@ -23,7 +23,7 @@ def render(plan: Planned) -> str:
     if plan.image:
         lines.append(f"FROM {plan.image}")
         lines += _pip(plan) if plan.pins else []
-    elif plan.apt:
+    elif plan.apt and plan.install != "jetpack":
         lines += _apt(plan)
         if plan.pins:
             lines.append("# Beside it by pip: trtdoctor plan --render requirements")
