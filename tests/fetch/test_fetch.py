@@ -487,6 +487,18 @@ def test_an_index_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
     assert "hunter2" not in result.out + result.err
 
 
+@pytest.mark.parametrize("address", ["http://user:hunter2@[zz]/simple", "http://user:hunter2@h:99999/simple"])
+def test_an_address_that_is_none_is_one_line_wherever_it_stands(tmp_path: Path, address: str) -> None:
+    file, said = wheel("a", "1.0", ANY), "an index is configured with an address that is none"
+    assert said in complains(fetch(tmp_path / "files", plan_of(("a", "1.0")), address))
+    planned = plan_of(("a", "1.0"), index=address.replace("zz", ":::").replace("user:hunter2@", ""))
+    assert said in complains(fetch(tmp_path / "files", planned, "http://127.0.0.1:9/simple"))
+    with serving(Index({"a": [file], LIBS: [stub(LIBS, STUBBED, address)]})) as index:
+        result = fetch(tmp_path / "files", plan_of((LIBS, STUBBED), ("a", "1.0")), index)
+    assert (result.code, said in result.err) == (1, True)
+    assert wheels(tmp_path / "files") == [file.name]
+
+
 def test_a_login_goes_to_its_own_host_alone_and_is_never_shown(tmp_path: Path) -> None:
     file = wheel("a", "1.0", ANY)
     seen: list[str | None] = []

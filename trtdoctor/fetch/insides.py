@@ -7,10 +7,9 @@ from typing import IO, TYPE_CHECKING, cast
 
 from trtdoctor.fetch.contents import ContentError, Stub, of_archive, of_metadata, of_wheel
 from trtdoctor.fetch.folder import Folder
-from trtdoctor.fetch.shelves import Index, Offer, Shelves
+from trtdoctor.fetch.shelves import Offer, Shelves, index_of
 from trtdoctor.fetch.target import Target
 from trtdoctor.matrix import Matrix, artefacts
-from trtdoctor.net import credentials
 from trtdoctor.net.download import MismatchError
 from trtdoctor.net.http import Client, NetError
 from trtdoctor.net.remote_file import RemoteFile
@@ -126,7 +125,7 @@ class Insides:
         lying, refused = self._lying(offer)
         if lying is not None and self._folder.is_stated(lying.lying or ""):
             return lying
-        index = Index(credentials.of_address(self._environ.get(stub.variable) or stub.index)[0].rstrip("/"), None, True)
+        index = index_of(self._environ.get(stub.variable) or stub.index, self._environ, for_stubs=True)
         shelves = self._stub_shelves.setdefault(index.address, Shelves(self._client, [index], self._target))
         real = next((found for found in shelves.offers(offer.project) if found.version == offer.version), None)
         if real is not None and real.is_wheel:

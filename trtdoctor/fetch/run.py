@@ -10,7 +10,7 @@ from trtdoctor.fetch.contents import ContentError
 from trtdoctor.fetch.folder import Folder, Held, Watch, room_for
 from trtdoctor.fetch.insides import Inside, Insides
 from trtdoctor.fetch.resolve import ResolveError, resolve
-from trtdoctor.fetch.shelves import Index, Offer, Shelves, index_of, of_pip
+from trtdoctor.fetch.shelves import Offer, Shelves, index_of, of_pip
 from trtdoctor.fetch.target import Target, target_of
 from trtdoctor.matrix import Matrix
 from trtdoctor.matrix.pipindex import IndexUnreachableError, certificates
@@ -77,15 +77,16 @@ def fetch(
     target = target_of(plan, matrix)
     try:
         indexes, left = of_pip(environ)
-    except IndexUnreachableError as error:
+        named, behind = (index_of(text, environ) if text else None for text in (plan.index, plan.extra_index))
+    except (IndexUnreachableError, NetError) as error:
         raise FetchError(str(error)) from None
-    if not indexes and not plan.index:
+    if not indexes and named is None:
         raise FetchError(f"pip is configured with {', '.join(left)} alone, and only http and https are asked")
     say(f"fetch: {plan.title}, for {target.shown}")
-    if plan.index:  # in place of pip's own, as --index-url is
-        same = (item for item in indexes if item.address.rstrip("/") == plan.index.rstrip("/"))
-        indexes = (next(same, index_of(plan.index, environ)), *indexes[1:])
-    last_resort = [Index(plan.extra_index)] if plan.extra_index else []
+    if named is not None:  # in place of pip's own, as --index-url is
+        same = (item for item in indexes if item.address == named.address)
+        indexes = (next(same, named), *indexes[1:])
+    last_resort = [behind] if behind is not None else []
     stated = {item.name: (item.size, item.sha256) for item in plan.files if not item.stub}
     try:
         with opened(directory), Client(SECONDS, verify=certificates()) as client:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from trtdoctor.matrix import pipindex
 from trtdoctor.mirror.index import Pages, ask
 from trtdoctor.net import credentials
 from trtdoctor.net.credentials import Login
-from trtdoctor.net.http import Client
+from trtdoctor.net.http import Client, NetError
 from trtdoctor.net.simple_page import IndexFile
 from trtdoctor.net.words import host_of, shown
 from trtdoctor.record import record
@@ -62,20 +61,24 @@ class Offer:
 def of_pip(environ: Mapping[str, str]) -> tuple[tuple[Index, ...], tuple[str, ...]]:
     """The indexes that pip is configured with, and those of them that are no servers, which are not asked.
 
-    Raises :class:`~trtdoctor.matrix.pipindex.IndexUnreachableError`.
+    Raises :class:`~trtdoctor.matrix.pipindex.IndexUnreachableError`, and NetError for what is no address.
     """
     found, left = [], []
     for text in (pipindex.index_url(environ), *pipindex.extra_urls(environ)):
-        if urlsplit(text).scheme in ("http", "https"):
+        if text.partition("://")[0].lower() in ("http", "https"):
             found.append(index_of(text, environ))
         else:
             left.append(shown(text))
     return tuple(dict.fromkeys(found)), tuple(left)
 
 
-def index_of(text: str, environ: Mapping[str, str]) -> Index:
-    """The index at an address, which may hold who we are to it."""
+def index_of(text: str, environ: Mapping[str, str], *, for_stubs: bool = False) -> Index:
+    """The index at an address, which may hold who we are to it. Raises NetError for one that is no address."""
+    if not host_of(text):
+        raise NetError("an index is configured with an address that is none")
     address, login = credentials.of_address(text)
+    if for_stubs:
+        return Index(address.rstrip("/"), None, for_stubs)
     return Index(address.rstrip("/"), login or credentials.find(address, environ))
 
 
