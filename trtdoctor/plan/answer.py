@@ -13,7 +13,7 @@ from trtdoctor.plan.builds import Build
 from trtdoctor.plan.commands import apt_pins, commands, pins, sources
 from trtdoctor.plan.driver import driver_floor, last_branches
 from trtdoctor.plan.fit import Weighed
-from trtdoctor.plan.frameworks import unseen
+from trtdoctor.plan.frameworks import brought_by_image, unseen
 from trtdoctor.plan.held import image_there
 from trtdoctor.plan.impossible import explain
 from trtdoctor.plan.model import POLICY, Plan, PlanReport, Refused, Upgrade
@@ -123,8 +123,9 @@ def _warnings(question: Question, candidate: Candidate) -> Iterator[str]:
             yield f"{finding.code} {finding.title}"
     for demand in question.demands:
         met = answer_demand(demand, candidate.context.stack)
-        if met.answer is Answer.UNKNOWN and demand.subject != "canary":
-            yield met.said
+        in_image = not demand.specifier and demand.name in brought_by_image(candidate.environment)
+        if met.answer is Answer.UNKNOWN and demand.subject != "canary" and not in_image:
+            yield met.said.replace(f"whether package:{demand.name}", f"whether {demand.name}")
     if "driver" not in candidate.environment and not question.stack.jetson:
         yield from last_branches(question)
     yield from unseen(question, candidate.environment)
@@ -162,9 +163,11 @@ def _unknowns(question: Question) -> Iterator[str]:
         yield "system and architecture: --set os=NAME --set arch=NAME"
 
 
-def _upgrade(question: Question, found: Found, wanted: Version) -> Upgrade:
-    """What it means to go to a release that was asked for by name."""
+def _upgrade(question: Question, found: Found, wanted: Version) -> Upgrade | None:
+    """What it means to go to a release that was asked for by name; None where it is there already."""
     target = wanted
+    if found.candidates and found.candidates[0].weighed is None:
+        return None
     for candidate in found.candidates:
         if candidate.weighed is not None and candidate.weighed.build.version.may_be(wanted):
             target = candidate.weighed.build.version

@@ -199,7 +199,9 @@ def leftovers(question: Question, candidate: Candidate, wanted: Sequence[Pin]) -
     before = question.environment.get("packages", {})
     gone = [name for name in before if name not in candidate.environment.get("packages", {})]
     build = candidate.weighed.build if candidate.weighed else None
-    if build is not None and build.way == "pip" and not gone:
+    specs = (known_spec(question.matrix, name) for name in before)
+    told = any(spec is not None and spec.component == "tensorrt" for spec in specs)
+    if build is not None and build.way == "pip" and not gone and not told:
         new = {name for name, _ in wanted}
         gone = [name for name in _implied(question, build) if name not in new]
     return tuple(dict.fromkeys(gone))

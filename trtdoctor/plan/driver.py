@@ -188,8 +188,10 @@ def advised(question: Question, floor: Version) -> str | None:
 def _advised(question: Question, floor: Version) -> str | None:
     matrix = question.matrix
     first = drivers.advised(matrix, floor, question.as_of)
-    upwards = [row for row in reversed(drivers.branches(matrix)) if int(row.key) >= floor.major]
-    for row in ([first] if first is not None else []) + upwards:
+    every = [row for row in reversed(drivers.branches(matrix)) if int(row.key) >= floor.major]
+    if floor.major == 0:  # only what it must be older than is asked for: the newest of those that live long
+        every.sort(key=lambda row: (row.text("type") != "lts", -int(row.key)))
+    for row in ([first] if first is not None else []) + every:
         found = _of_branch(question, row, floor)
         if found is not None:
             return found

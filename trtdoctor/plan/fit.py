@@ -28,6 +28,7 @@ from trtdoctor.plan.model import (
     UNSURE,
     Refusal,
 )
+from trtdoctor.plan.pins import pins_of
 from trtdoctor.plan.question import Question
 from trtdoctor.policy import outside_lts
 from trtdoctor.record import record
@@ -123,6 +124,7 @@ def _besides(question: Question, build: Build) -> Iterator[tuple[int, str]]:
     if not present.may_be(Version.parse(build.release)):
         yield OTHER_RELEASE, "another release"
     flavours = {item.flavour for item in question.installed if item.flavour}
+    flavours = flavours or {f"cu{item.version.major}" for item in question.stack.of("cuda") if item.version}
     if build.flavour and flavours and build.flavour not in flavours:
         yield OTHER_CUDA, f"for another CUDA than {' and '.join(sorted(item[2:] for item in flavours))}"
     if build.version.below(present) is Answer.YES:
@@ -138,10 +140,18 @@ def _demanded(question: Question, build: Build) -> Iterator[Refusal]:
     if text is not None:
         yield Refusal(f"{text}, which is required", f"{build.label} is none of them")
     yield from _by_other_python(question, build)
-    if build.way == "pip" and any(_is_there(item, build) for item in question.installed):
+    other = question.unmet("cuda", Version.parse(build.flavour[2:])) if build.flavour else None
+    if other is not None:
+        yield Refusal(f"{other}, which is required", f"{build.label} is none for it")
+    if build.way == "pip" and any(_is_there(item, build) for item in question.installed) and not mixed(question, build):
         yield Refusal(f"{build.label}{ITSELF}", "it is what is there")
     if build.way == "pip" and question.context.wants("cpp"):
         yield Refusal("C++, which is wanted", "wheels bring neither headers nor libraries to link with")
+    yield from _kept(question, build)
+
+
+def _kept(question: Question, build: Build) -> Iterator[Refusal]:
+    """What is to stay, and would not."""
     if "tensorrt" in question.keep and question.present is not None and not _same(question, question.present, build):
         yield Refusal(fact(question, "tensorrt"), f"{build.label} is another one")
     if "container" in question.keep and build.way == "container":
@@ -187,6 +197,14 @@ def python_fact(version: Version) -> str:
 def _same(question: Question, present: Version, build: Build) -> bool:
     """Whether a build may be the release that is there, by the same way."""
     return present.may_be(Version.parse(build.release)) and question.way in (None, build.way)
+
+
+def mixed(question: Question, build: Build) -> list[tuple[str, str, str]]:
+    """The distributions of a build that are there in another version: name, that version, the build's."""
+    named = question.environment.get("packages", {})
+    wanted = pins_of(question.matrix, build, question.system) if named else ()
+    every = ((name, named.get(name, version), version) for name, version in wanted if "tensorrt" in name)
+    return [(name, have, version) for name, have, version in every if have not in (version, "unknown")]
 
 
 def _is_there(item: Installation, build: Build) -> bool:

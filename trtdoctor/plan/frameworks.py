@@ -197,11 +197,15 @@ def _within_row(row: Row, specifier: str) -> bool:
 # -- what is required --------------------------------------------------------------------------------------------------
 
 
+def brought_by_image(environment: Environment) -> tuple[str, ...]:
+    """What the image of an environment has, at versions that nobody wrote down."""
+    image = environment.get("container", {}).get("image") or ""
+    return _IN_IMAGES.get(image.rpartition("/")[2].partition(":")[0], ())
+
+
 def missing(question: Question, environment: Environment) -> list[str]:
     """The frameworks that are required and not there, those that pin others first."""
-    image = environment.get("container", {}).get("image") or ""
-    repository = image.rpartition("/")[2].partition(":")[0]
-    there = {*environment.get("packages", {}), *_IN_IMAGES.get(repository, ())}
+    there = {*environment.get("packages", {}), *brought_by_image(environment)}
     wanted = {demand.name for demand in question.demands if demand.subject.startswith("package:")}
     known = [name for name in wanted if frameworks.rows(question.matrix, name) and name not in there]
     return sorted(known, key=lambda name: (NAMES.index(name) if name in NAMES else len(NAMES), name))

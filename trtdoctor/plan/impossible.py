@@ -26,6 +26,8 @@ from trtdoctor.record import record
 
 _MOST_FACTS = 24
 _MOST_REASONS = 5
+_ONE_OF = ("tensorrt", "tensorrt-rtx")
+"""Products of which one plan has one."""
 _MODULES = "JetPack is for Jetson modules"
 _ELSEWHERE = ("ubuntu", "22.04", "x86_64")
 """A system for which NVIDIA has packages."""
@@ -54,6 +56,8 @@ class _Forbidden:
 
 def explain(question: Question, found: Found) -> Impossible:
     """The reasons, the one that forbids most first."""
+    if {demand.subject for demand in question.demands} >= set(_ONE_OF):
+        return Impossible((f"{' and '.join(_ONE_OF)} are both required: a plan puts one in place, ask for each alone",))
     forbidden = list(_forbidden(question, found)) if set(question.platforms) & set(PLATFORMS) else []
     chosen = _smallest([item.groups for item in forbidden])
     places = frozenset((*question.platforms, "Jetson"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from trtdoctor.demands import answer
+from trtdoctor.demands import Demand, answer
 from trtdoctor.matrix import Row, api_changes, cuda, cudnn, jetpack, tensorrt
 from trtdoctor.plan.driver import advised, demanded, raise_driver
 from trtdoctor.plan.environment import Environment, copied, packages, put
@@ -21,10 +21,12 @@ from trtdoctor.rules import BY_CODE
 from trtdoctor.rules.base import Context, Problem
 from trtdoctor.rules.releases import build_flavours
 from trtdoctor.stack import Installation
-from trtdoctor.versions import Answer, Version
+from trtdoctor.versions import Answer, Version, within
 
 _CARRIES_CUDA = 10
 """The major from which on TensorRT loads no library of the toolkit by name."""
+_LIBRARIES = {"cuda": ("cuda", "toolkits"), "cudnn": ("cudnn", "releases")}
+"""Libraries of which a release can be required, with the table of the matrix that lists them, newest first."""
 Mended = tuple[Environment, list[Change]]
 
 
@@ -313,11 +315,26 @@ def _required(case: Case) -> Iterator[Mended]:
         return
     there = case.environment.get("packages", {})
     for demand in case.question.demands:
+        if demand.subject in _LIBRARIES and answer(demand, case.context.stack).answer is Answer.NO:
+            yield from _required_library(case, demand)
+            return
         if demand.name in there and answer(demand, case.context.stack).answer is Answer.NO:
             if not case.keeps(demand.name):
                 why = f"{demand.text} is required"
                 yield from alternatives(case.question, case.context, case.environment, (demand.name,), why)
             return
+
+
+def _required_library(case: Case, demand: Demand) -> Iterator[Mended]:
+    """The newest release of CUDA or cuDNN that meets what is required of it."""
+    table, rows = _LIBRARIES[demand.subject]
+    versions = (row.text("last") or row.key for row in case.question.matrix.rows(table, rows))
+    fitting = (text for text in versions if within(Version.parse(text), demand.specifier) is Answer.YES)
+    version = next(fitting, None)
+    if version is not None and not case.keeps(demand.subject):
+        item = next(iter(case.context.stack.tensorrts), None)
+        flavour = (item.flavour if item is not None else None) or _flavour_around(case.context)
+        yield _with_library(case, demand.subject, version, flavour, item.origin if item is not None else None)
 
 
 def _libraries_of_framework(case: Case) -> Iterator[Mended]:

@@ -13,7 +13,7 @@ from trtdoctor.diagnosis import errors
 from trtdoctor.matrix import drivers, tensorrt
 from trtdoctor.plan.builds import REPOSITORIES, Build, builds
 from trtdoctor.plan.driver import advised
-from trtdoctor.plan.fit import Weighed, kind_of, penalty_of, weigh
+from trtdoctor.plan.fit import Weighed, kind_of, mixed, penalty_of, weigh
 from trtdoctor.plan.model import KINDS, Refusal
 from trtdoctor.plan.question import Question
 from trtdoctor.plan.settle import Candidate, judge, judged_machine
@@ -126,6 +126,8 @@ class _Search:
         if item.weighed is None or present is None or all(other.weighed is not None for other in self.found):
             return False
         build = item.weighed.build
+        if mixed(self.question, build):
+            return False
         if any((known.product or "full") != build.product for known in self.question.installed):
             return False
         flavours = {known.flavour for known in self.question.installed if known.flavour}

@@ -8,7 +8,7 @@ from trtdoctor.matrix import cuda, tensorrt
 from trtdoctor.plan.builds import Build
 from trtdoctor.plan.driver import raise_driver
 from trtdoctor.plan.environment import Environment, copied, drop_packages, entries, packages, put
-from trtdoctor.plan.fit import Weighed, is_own
+from trtdoctor.plan.fit import Weighed, is_own, mixed
 from trtdoctor.plan.model import Change
 from trtdoctor.plan.packages import packages_of, toolkit_of
 from trtdoctor.plan.pins import pins_of
@@ -78,6 +78,11 @@ def _by_pip(question: Question, build: Build, environment: Environment) -> list[
         entry["product"] = product
     put(environment, "tensorrt", entry, instead_of=(*_LOOSE, "conda"))
     changes = [Change("tensorrt-rtx" if product == "rtx" else "tensorrt", old, spoken(entry), "pip")]
+    if old == spoken(entry):
+        why = "it is of another release than the rest"
+        changes = [
+            Change(f"package:{name}", have, version, "pip", why) for name, have, version in mixed(question, build)
+        ]
     named = packages(environment)
     for name, version in pins_of(question.matrix, build, question.system):
         named[name] = version

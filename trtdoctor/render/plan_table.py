@@ -7,11 +7,14 @@ from typing import Any
 
 from trtdoctor.demands import size
 from trtdoctor.findings import Fix
+from trtdoctor.lazyre import pattern
 from trtdoctor.plan.model import Plan, PlanReport, Upgrade
 from trtdoctor.render.parts import Paint, foot, labelled
 from trtdoctor.text import harmless
 
 _MOST = 6
+_CODE = pattern(r"[A-Z]{3}[0-9]{3} ")
+"""How a warning of ``check`` begins."""
 
 
 def render(report: PlanReport, *, verbose: bool = False, color: bool = False) -> str:
@@ -22,7 +25,8 @@ def render(report: PlanReport, *, verbose: bool = False, color: bool = False) ->
     for number, plan in enumerate(report.plans, 1):
         lines += ["", *_plan(number, plan, told, paint, verbose)]
     if report.upgrade is not None:
-        lines += ["", *_upgrade(report.upgrade, paint, verbose)]
+        rtx = any(text.startswith("tensorrt-rtx") for text in report.needs)
+        lines += ["", *_upgrade(report.upgrade, "TensorRT for RTX" if rtx else "TensorRT", paint, verbose)]
     for text in report.notes:
         lines += ["", *labelled("note", text, paint)]
     if report.refused:
@@ -45,7 +49,8 @@ def _head(report: PlanReport, paint: Paint) -> Iterator[str]:
     elif report.plans and not report.plans[0].changes and report.broken:
         yield f"{paint('warning', 'as it is')}: nothing that can be changed here mends what is wrong"
     elif report.plans and not report.plans[0].changes:
-        yield f"{paint('ok', 'fine')}: nothing has to change"
+        warns = any(_CODE.match(text) for text in report.plans[0].warnings)
+        yield f"{paint('ok', 'fine')}: nothing has to change{', though check warns' if warns else ''}"
     else:
         number = len(report.plans)
         yield f"{paint('ok', 'plan')}: {number} way{'s' if number > 1 else ''} out of {report.considered} looked at"
@@ -131,8 +136,9 @@ def _entry(item: object) -> str:
     return f"{first} ({', '.join(more)})" if more else first
 
 
-def _upgrade(upgrade: Upgrade, paint: Paint, verbose: bool) -> Iterator[str]:
-    yield f"{paint('bold', 'going')} from TensorRT {upgrade.before or '(none)'} to {upgrade.after}"
+def _upgrade(upgrade: Upgrade, name: str, paint: Paint, verbose: bool) -> Iterator[str]:
+    before = f"{name} {upgrade.before}" if upgrade.before else f"no {name}"
+    yield f"{paint('bold', 'going')} from {before} to {upgrade.after}"
     for text in upgrade.engines:
         yield from labelled("rebuild", text, paint)
     shown = upgrade.removed if verbose else upgrade.removed[:12]
@@ -141,4 +147,5 @@ def _upgrade(upgrade: Upgrade, paint: Paint, verbose: bool) -> Iterator[str]:
     if len(upgrade.removed) > len(shown):
         yield from labelled("", f"and {len(upgrade.removed) - len(shown)} more (-v shows them)", paint)
     if upgrade.deprecated:
-        yield from labelled("later", f"{upgrade.deprecated} more calls are deprecated there", paint)
+        more = " more" if shown else ""
+        yield from labelled("later", f"{upgrade.deprecated}{more} calls are deprecated there", paint)

@@ -1,0 +1,92 @@
+"""What is required is put in place: libraries, a driver, the CUDA of TensorRT; what is there already stays."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.plan.asking import ask, errors_in, first, machine, question, trt
+from trtdoctor.plan.answer import answer
+from trtdoctor.render import plan_table
+from trtdoctor.versions import Version
+
+
+def test_a_library_that_is_required_takes_the_place_of_the_one_that_is_there() -> None:
+    wheels = machine(tensorrt=trt("10.9.0", "pip-cu12"), cudnn="8.9", cuda="12.4")
+    plan = first(wheels, "cudnn>=9.10,<9.11")
+    assert [(change.component, change.kind) for change in plan.changes] == [("cudnn", "pip")]
+    assert dict(plan.pins)["nvidia-cudnn-cu12"].startswith("9.10.")
+    toolkit = first(wheels, "cuda==12.8.*")
+    assert dict(toolkit.pins) == {"nvidia-cuda-runtime-cu12": "12.8.90"}
+    assert not ask(wheels, "cudnn>=9.10", keep=("cudnn",)).plans
+
+
+def test_a_required_cuda_is_the_one_that_tensorrt_is_built_for() -> None:
+    plans = ask(machine(), "cuda==12.8.*", "tensorrt", top=5).plans
+    assert plans
+    assert all("for CUDA 12" in plan.title for plan in plans)
+
+
+@pytest.mark.parametrize(
+    ("require", "branch"), [("driver<570", "535"), ("driver<535", "470"), ("driver>=590", "595"), ("driver<595", None)]
+)
+def test_a_driver_that_must_be_older_is_the_newest_that_lives_long(require: str, branch: str | None) -> None:
+    plan = first(machine(gpus=[{"name": "Tesla T4"}]), require)
+    (after,) = [change.after for change in plan.changes if change.kind == "driver"] or [None]
+    assert (after or "").partition(".")[0] == (branch or "")
+
+
+def test_tensorrt_and_the_one_for_rtx_are_two_plans() -> None:
+    report = ask(machine(), "tensorrt", "tensorrt-rtx")
+    assert report.impossible is not None
+    (reason,) = report.impossible.reasons
+    assert reason.startswith("tensorrt and tensorrt-rtx are both required")
+
+
+def test_no_word_of_ours_stands_before_a_package() -> None:
+    told = first(machine(), "package:numpy>=2", "tensorrt").warnings
+    assert told == ("not known whether numpy>=2 is met: found nothing that tells",)
+    image = first(machine(), "torch", "torch-tensorrt", install=("container",))
+    assert not any("torch" in text for text in image.warnings)  # it is in the image
+
+
+# -- what is there -----------------------------------------------------------------------------------------------------
+
+HALF = machine(
+    packages={
+        "tensorrt-cu12": "10.9.0.34",
+        "tensorrt-cu12-bindings": "10.9.0.34",
+        "tensorrt-cu12-libs": "10.8.0.43",
+    }
+)
+
+
+def test_a_stack_of_two_releases_is_made_one_again_at_the_release_that_it_was() -> None:
+    stays, whole = ask(HALF, top=2).plans
+    assert stays.changes == ()
+    assert "nothing has to change, though check warns" in plan_table.render(ask(HALF, top=1))
+    assert [change.text for change in whole.changes] == ["tensorrt-cu12-libs: 10.8.0.43 to 10.9.0.34 (pip)"]
+    assert dict(whole.pins)["tensorrt-cu12-libs"] == "10.9.0.34"
+    assert not any("uninstall" in step.text for step in whole.commands)
+    assert errors_in(whole.environment) == []
+    good = {**HALF, "packages": {**HALF["packages"], "tensorrt-cu12-libs": "10.9.0.34"}}
+    assert "fine: nothing has to change\n" in plan_table.render(ask(good, top=1))
+    assert not any(plan.title.startswith("TensorRT 10.9.0.34 for CUDA 12 by pip") for plan in ask(good, top=9).plans)
+
+
+def test_of_what_is_named_nothing_is_guessed_that_pip_should_uninstall() -> None:
+    good = machine(packages=dict.fromkeys(HALF["packages"], "10.9.0.34"))
+    plan = first(good, "tensorrt>=10.16,<11", install=("pip",))
+    assert [step.text.split()[3] for step in plan.commands] == ["install"]
+
+
+def test_the_cuda_that_is_there_counts_where_tensorrt_does_not_tell_its_own() -> None:
+    odd = machine(python="3.10", tensorrt="8.6.1", cudnn="9.1", cuda="12.4", packages={"onnxruntime-gpu": "1.20.0"})
+    plan = first(odd)
+    assert plan.title.startswith("TensorRT 10.16.1.11 for CUDA 12")
+    assert [change.component for change in plan.changes] == ["tensorrt"]
+
+
+def test_nobody_goes_where_he_is() -> None:
+    report = answer(question(machine(tensorrt="10.9.0"), "tensorrt==10.*"), top=1, upgrade=Version.parse("10"))
+    assert report.plans[0].changes == ()
+    assert report.upgrade is None
