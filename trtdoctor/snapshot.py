@@ -348,6 +348,8 @@ class Interpreter:
     abi: str | None = None
     """ABI tag: ``cp310``, ``cp313t``."""
     platform: str | None = None
+    managed: bool | None = None
+    """Whether its distribution keeps pip out of it (PEP 668)."""
     distributions: tuple[Distribution, ...] = ()
     stated_at: str | None = _private("path")
     """``FILE:LINE`` where a file says which Python it is."""

@@ -83,9 +83,10 @@ def test_a_stack_that_check_warns_of_comes_after_one_of_which_it_does_not() -> N
 
 def test_support_life_comes_before_the_newest(matrix: Matrix) -> None:
     """Of the driver branch: R470 is kept no longer, what is advised is."""
-    old = question(machine(driver="470.256.02"))
+    turing = [{"name": "Tesla T4"}]
+    old = question(machine(driver="470.256.02", gpus=turing))
     (stays,) = search(old, top=1, most=MOST).candidates
-    asked = question(machine(driver="470.256.02"), "tensorrt>=11")
+    asked = question(machine(driver="470.256.02", gpus=turing), "tensorrt>=11")
     raised = search(asked, top=4, most=MOST).candidates
     assert {item.environment["driver"] for item in raised} == {"580.178.04"}
     places = [rank(asked, item, 0) for item in raised]

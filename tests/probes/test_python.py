@@ -77,6 +77,7 @@ def test_a_real_virtual_environment_is_read_without_starting_it(
         implementation="cpython",
         abi=f"cp{SHORT.replace('.', '')}",
         platform=f"linux-{os.uname().machine}",
+        managed=False,
     )
     assert found.sites == (f"{tmp_path}/env/lib/python{SHORT}/site-packages",)
     assert found.complete

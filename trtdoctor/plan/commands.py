@@ -41,11 +41,14 @@ _DOWNLOADS = {
 def pins(question: Question, candidate: Candidate) -> tuple[Pin, ...]:
     """Every Python distribution that the plan puts in place: those of the build, then those that changed.
 
-    Another Python begins empty, so everything that is to be there goes into it.
+    Another Python begins empty, and so does an environment beside one that is kept from pip: everything that is to be
+    there goes into it.
     """
     build = candidate.weighed.build if candidate.weighed else None
     named = candidate.environment.get("packages", {})
-    anew = any(change.kind == "python" for change in candidate.changes)
+    kinds = {change.kind for change in candidate.changes}
+    own = question.machine.interpreter
+    anew = "python" in kinds or ("pip" in kinds and own is not None and own.managed is True)
     before = {} if anew else question.environment.get("packages", {})
     of_build = pins_of(question.matrix, build, question.system) if build is not None and build.way == "pip" else ()
     found = {name: named.get(name, version) for name, version in of_build}
@@ -131,10 +134,12 @@ def _by_pip(question: Question, candidate: Candidate) -> Iterator[Fix]:
     wanted = pins(question, candidate)
     gone = leftovers(question, candidate, wanted)
     own = next(iter(_of(candidate.changes, "python")), None)
-    python = steps.python_of(question.machine)
+    made, python = steps.beside_managed(question.machine)
     if own is not None and own.after is not None:
-        made, python = steps.other_python(Version.parse(own.after).short(2), question.machine)
-        yield made
+        other, python = steps.other_python(Version.parse(own.after).short(2), question.machine)
+        yield other
+    elif made:
+        yield from made
     elif gone:
         yield Fix("shell", f"{python} -m pip uninstall -y {' '.join(map(shlex.quote, gone))}")
     plain, elsewhere = _apart(wanted)

@@ -19,7 +19,7 @@ from trtdoctor.plan.fit import ITSELF, Weighed, weigh
 from trtdoctor.plan.model import Impossible, Refusal
 from trtdoctor.plan.packages import repository
 from trtdoctor.plan.question import Question
-from trtdoctor.plan.search import Found, builds_by, ways
+from trtdoctor.plan.search import Found, builds_by, is_stated, ways
 from trtdoctor.plan.settle import judge, judged_machine
 from trtdoctor.plan.words import by
 from trtdoctor.record import record
@@ -83,7 +83,7 @@ def _forbidden(question: Question, found: Found) -> Iterator[_Forbidden]:
         yield from _one(weighed.build, weighed.refusals, weighed)
     for build, refusal in found.dead_ends:
         yield from _one(build, (refusal,))
-    if found.unmet:
+    if found.unmet and is_stated(question):  # what nobody speaks of is nothing to keep
         yield from _one(None, (*found.unmet, *_stays_wrong(question)))
     yield from _without_repository(question)
     yield from _for_modules(question)

@@ -169,9 +169,14 @@ def _may_stay(question: Question) -> bool:
 
 def _could_stay(question: Question) -> bool:
     """Whatever is required: there is one, or a framework brings one; or nobody said, and something is wrong."""
-    if question.installed or not set(_BRING).isdisjoint(question.environment.get("packages", ())):
-        return True
-    return not question.absent and next(errors(question.context, unwanted=question.unwanted), None) is not None
+    return is_stated(question) or (
+        not question.absent and next(errors(question.context, unwanted=question.unwanted), None) is not None
+    )
+
+
+def is_stated(question: Question) -> bool:
+    """Whether there is a TensorRT, or a framework that brings one."""
+    return bool(question.installed) or not set(_BRING).isdisjoint(question.environment.get("packages", ()))
 
 
 def _must_go(question: Question) -> Iterator[Refusal]:

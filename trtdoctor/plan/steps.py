@@ -46,9 +46,18 @@ def _pip(remedy: Remedy, stack: Stack) -> list[Fix]:
     if stack.jetson:
         return [Fix("manual", f"Use the {remedy.component} of JetPack (apt), not pip: {remedy.reason}")]
     options = f"{remedy.detail('options')} " if remedy.detail("options") else ""  # a constant of the rule
-    text = f"{python_of(stack)} -m pip install {options}{' '.join(shlex.quote(spec) for spec in specs)}"
-    gone = (remedy.detail("remove") or "").split()
-    return [*([_uninstall(gone, stack)] if gone else []), Fix("shell", text)]
+    made, python = beside_managed(stack)
+    text = f"{python} -m pip install {options}{' '.join(shlex.quote(spec) for spec in specs)}"
+    gone = (remedy.detail("remove") or "").split() if not made else []
+    return [*made, *([_uninstall(gone, stack)] if gone else []), Fix("shell", text)]
+
+
+def beside_managed(stack: Stack) -> tuple[list[Fix], str]:
+    """What pip needs first, and the Python for it: a distribution's own keeps pip out, also to uninstall (PEP 668)."""
+    python = python_of(stack)
+    if stack.interpreter is None or not stack.interpreter.managed:
+        return [], python
+    return [Fix("shell", f"{python} -m venv {VENV}")], f"{VENV}/bin/python"
 
 
 def pip_install(python: str, pins: Sequence[str], extra_index: str | None, index: str | None = None) -> Fix:
@@ -87,11 +96,12 @@ def _restore(remedy: Remedy, stack: Stack) -> list[Fix]:
     if apt := remedy.detail("apt"):
         found += apt_install([(name, version) for name, _, version in (item.partition("=") for item in apt.split())])
     if pins := (remedy.detail("pins") or "").split():
-        python = python_of(stack)
+        beside, python = beside_managed(stack)
+        gone = (remedy.detail("remove") or "").split() if not beside else []
         if minor := remedy.detail("python"):
             made, python = other_python(minor, stack)
-            found.append(made)
-        gone = (remedy.detail("remove") or "").split()
+            beside = [made]
+        found += beside
         found += [_uninstall(gone, stack)] if gone else []
         here = [pin for pin in pins if "+" not in pin]
         found += [pip_install(python, here, remedy.detail("extra_index"), remedy.detail("index"))] if here else []

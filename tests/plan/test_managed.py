@@ -1,0 +1,73 @@
+"""A Python that its distribution keeps from pip (PEP 668): an environment beside it, with all that is to stay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.plan.asking import first, machine, question
+from tests.probes.roots import context
+from trtdoctor.declared import snapshot_of
+from trtdoctor.findings import Remedy
+from trtdoctor.plan.steps import fixes_for
+from trtdoctor.probes.python import _managed
+from trtdoctor.snapshot import Snapshot
+from trtdoctor.stack import Stack
+
+PACKAGES = {"torch": "2.11.0"}
+
+
+def kept_from_pip(managed: bool | None, **changes: object) -> Snapshot:
+    snapshot = snapshot_of(machine(os="ubuntu-24.04", **changes))
+    (python,) = snapshot.interpreters
+    return replace(snapshot, interpreters=(replace(python, path="/usr/bin/python3", managed=managed),))
+
+
+def test_an_environment_is_made_beside_it() -> None:
+    plan = first(kept_from_pip(True, packages=PACKAGES), "tensorrt>=11", install=("pip",))
+    made, install = (step.text for step in plan.commands)
+    assert made == "/usr/bin/python3 -m venv .venv"
+    assert install.startswith(".venv/bin/python -m pip install ")
+    assert dict(plan.pins)["torch"] == "2.11.0"  # the new environment begins empty
+    assert "torch==2.11.0" in install.split()
+
+
+@pytest.mark.parametrize("managed", [False, None])
+def test_another_python_is_used_as_it_is(managed: bool | None) -> None:
+    plan = first(kept_from_pip(managed, packages=PACKAGES), "tensorrt>=11", install=("pip",))
+    (install,) = (step.text for step in plan.commands)
+    assert install.startswith("/usr/bin/python3 -m pip install ")
+    assert "torch" not in dict(plan.pins)
+
+
+def test_what_needs_no_pip_makes_none() -> None:
+    plan = first(kept_from_pip(True, packages=PACKAGES), "driver>=590")
+    assert plan.pins == ()
+    assert not any("venv" in step.text for step in plan.commands)
+
+
+def test_the_step_of_a_single_rule_does_the_same() -> None:
+    details = (("distributions", "tensorrt==10.9.0.34"), ("remove", "tensorrt-cu11"))
+    remedy = Remedy("tensorrt", "replace", None, "", details)
+    asked = question(kept_from_pip(True))
+    steps = [fix.text for fix in fixes_for(remedy, Stack(asked.snapshot, asked.matrix))]
+    assert steps == [
+        "/usr/bin/python3 -m venv .venv",
+        ".venv/bin/python -m pip install tensorrt==10.9.0.34",
+    ]
+
+
+def test_the_marker_is_looked_for_where_the_library_is(tmp_path: Path) -> None:
+    asked = context(tmp_path)
+    library = tmp_path / "usr" / "lib" / "python3.11"
+    assert _managed(asked, "/usr/bin/python3", "3.11.2") is None
+    library.mkdir(parents=True)
+    (library / "os.py").touch()
+    assert _managed(asked, "/usr/bin/python3", "3.11.2") is False
+    (library / "EXTERNALLY-MANAGED").touch()
+    assert _managed(asked, "/usr/bin/python3", "3.11.2") is True
+    assert _managed(asked, "/usr/bin/python3", None) is None
+    (tmp_path / "usr" / "pyvenv.cfg").touch()
+    assert _managed(asked, "/usr/bin/python3", "3.11.2") is False
