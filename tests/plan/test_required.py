@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.plan.asking import ask, errors_in, first, machine, question, trt
+from tests.conftest import AS_OF
+from tests.plan.asking import ask, demands, errors_in, first, machine, question, trt
+from trtdoctor.declared import snapshot_of
+from trtdoctor.judge import judge
+from trtdoctor.matrix import load
 from trtdoctor.plan.answer import answer
 from trtdoctor.render import plan_table
 from trtdoctor.versions import Version
@@ -47,6 +51,25 @@ def test_no_word_of_ours_stands_before_a_package() -> None:
     assert told == ("not known whether numpy>=2 is met: found nothing that tells",)
     image = first(machine(), "torch", "torch-tensorrt", install=("container",))
     assert not any("torch" in text for text in image.warnings)  # it is in the image
+
+
+def test_the_fix_of_a_requirement_is_the_plan() -> None:
+    there = machine(tensorrt=trt("10.3.0", "pip-cu12"))
+    for text, of_all in (("tensorrt>=10.9,<11", True), ("python>=3.13", True), ("tensorrt==99", False)):
+        report = judge(snapshot_of(there), load(), as_of=AS_OF, demands=demands(text))
+        (finding,) = [item for item in report.findings if item.code == "POL102"]
+        commands = ask(there, text, top=1, install=("pip",)).plans
+        assert (tuple(commands[0].commands) == finding.fix) if of_all else (not commands), text
+        assert all((step.kind == "manual") != of_all for step in finding.fix), text
+
+
+def test_a_required_python_gets_the_tensorrt_that_was_in_the_other() -> None:
+    plan = first(machine(python="3.10", tensorrt=trt("10.3.0", "pip-cu12")), "python>=3.12")
+    assert [change.kind for change in plan.changes] == ["pip", "python"]
+    assert dict(plan.pins)["tensorrt-cu12"] == "10.3.0"
+    made, install = (step.text for step in plan.commands)
+    assert made == "python3.12 -m venv .venv"
+    assert install.startswith(".venv/bin/python -m pip install ")
 
 
 # -- what is there -----------------------------------------------------------------------------------------------------

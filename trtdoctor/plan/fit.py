@@ -143,7 +143,7 @@ def _demanded(question: Question, build: Build) -> Iterator[Refusal]:
     other = question.unmet("cuda", Version.parse(build.flavour[2:])) if build.flavour else None
     if other is not None:
         yield Refusal(f"{other}, which is required", f"{build.label} is none for it")
-    if build.way == "pip" and any(_is_there(item, build) for item in question.installed) and not mixed(question, build):
+    if build.way == "pip" and _only_again(question, build):
         yield Refusal(f"{build.label}{ITSELF}", "it is what is there")
     if build.way == "pip" and question.context.wants("cpp"):
         yield Refusal("C++, which is wanted", "wheels bring neither headers nor libraries to link with")
@@ -197,6 +197,12 @@ def python_fact(version: Version) -> str:
 def _same(question: Question, present: Version, build: Build) -> bool:
     """Whether a build may be the release that is there, by the same way."""
     return present.may_be(Version.parse(build.release)) and question.way in (None, build.way)
+
+
+def _only_again(question: Question, build: Build) -> bool:
+    """Whether wheels would only be installed once more, where they are: not into a Python that is required instead."""
+    stays = question.python is None or question.unmet("python", question.python) is None
+    return stays and any(_is_there(item, build) for item in question.installed) and not mixed(question, build)
 
 
 def mixed(question: Question, build: Build) -> list[tuple[str, str, str]]:

@@ -55,6 +55,8 @@ def _is_planned(finding: Finding) -> bool:
     remedy = finding.remedy
     if finding.severity is Severity.INFO or remedy is None:
         return False
+    if finding.code == "POL102":
+        return any(fact.key in _MOVED for fact in finding.facts) or remedy.action in _MOVES
     if remedy.action not in _MOVES or remedy.component not in _MOVED:
         return False
     if remedy.detail("options") is not None or (remedy.detail("remove") and remedy.component not in _PRODUCTS):

@@ -34,6 +34,8 @@ def applied(question: Question, weighed: Weighed) -> tuple[Environment, list[Cha
         "archive": _by_archive,
     }
     changes = makers[build.way](question, build, environment)
+    if weighed.python is not None and not changes:  # the same TensorRT, in another Python
+        changes.append(Change("tensorrt", None, f"{build.version} (pip-{build.flavour})", "pip", "it has none yet"))
     if weighed.python is not None:
         unmet = question.unmet("python", question.python) if question.python is not None else None
         why = f"{unmet} is required" if unmet is not None else "has a wheel of it"
