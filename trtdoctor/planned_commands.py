@@ -8,7 +8,7 @@ from trtdoctor.lazyre import pattern
 
 BUILT = "trtdoctor-plan"
 """What an image is called that is built on one of the plan."""
-_PYTHON = r"(?:python3?(?:\.[0-9]{1,2})?|py|\.venv/(?:bin|Scripts)/python)"
+_PYTHON = r"(?:python3?(?:\.[0-9]{1,2})?|py|\.venv/bin/python|\.venv\\Scripts\\python)"
 _OPTIONS = r"(?: --no-cache-dir| --force-reinstall| --no-deps)*"
 _OLD = r"(?:tensorrt|nvidia|onnxruntime|torch|pytorch|tensorflow)[a-z0-9-]{0,80}"
 """What a plan uninstalls."""

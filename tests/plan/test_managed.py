@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.plan.asking import first, machine, question
+from tests.plan.asking import ask, first, machine, question
 from tests.probes.roots import context
 from trtdoctor.declared import snapshot_of
 from trtdoctor.findings import Remedy
 from trtdoctor.plan.steps import fixes_for
+from trtdoctor.plan.write import planned
+from trtdoctor.planned import from_yaml, to_yaml
 from trtdoctor.probes.python import _managed
 from trtdoctor.snapshot import Snapshot
 from trtdoctor.stack import Stack
@@ -71,3 +73,13 @@ def test_the_marker_is_looked_for_where_the_library_is(tmp_path: Path) -> None:
     assert _managed(asked, "/usr/bin/python3", None) is None
     (tmp_path / "usr" / "pyvenv.cfg").touch()
     assert _managed(asked, "/usr/bin/python3", "3.11.2") is False
+
+
+def test_on_windows_the_command_is_one_for_cmd_and_for_powershell() -> None:
+    windows = machine(os="windows-11", python="3.9", driver="581.80", gpus=[{"name": "GeForce RTX 4090"}])
+    report = ask(windows, "python>=3.12", "tensorrt", top=1)
+    made, install = (step.text for step in report.plans[0].commands)
+    assert made == "py -3.12 -m venv .venv"
+    assert install.startswith(".venv\\Scripts\\python -m pip install ")
+    written = planned(report, report.plans[0])
+    assert from_yaml(to_yaml(written).encode()).commands == (("shell", made), ("shell", install))

@@ -277,3 +277,9 @@ def test_the_long_table_has_every_pin_file_and_fact() -> None:
             assert all(f"{what}={version}" in long for what, version in plan.apt), name
             assert all(item.name in long and (item.sha256 or "") in long for item in plan.artefacts), name
             assert f"driver {plan.environment.get('driver')}" in long or "driver" not in plan.environment, name
+
+
+def test_an_image_that_is_built_from_a_plain_one_asks_for_the_driver() -> None:
+    for name, text in texts("dockerfile").items():
+        plain = any(line.startswith(("FROM python:", "FROM ubuntu:", "FROM debian:")) for line in text.splitlines())
+        assert ("ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility" in text) == plain, name

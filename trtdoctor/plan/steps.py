@@ -81,8 +81,8 @@ def apt_install(pairs: Sequence[tuple[str, str]]) -> Iterator[Fix]:
 
 def other_python(minor: str, stack: Stack) -> tuple[Fix, str]:
     """The step that makes an environment of another Python, and how that one is called."""
-    if stack.snapshot.platform.system == "windows":
-        return Fix("shell", f"py -{minor} -m venv {VENV}"), f"{VENV}/Scripts/python"
+    if stack.snapshot.platform.system == "windows":  # cmd would take what follows a slash for an option
+        return Fix("shell", f"py -{minor} -m venv {VENV}"), f"{VENV}\\Scripts\\python"
     return Fix("shell", f"python{minor} -m venv {VENV}"), f"{VENV}/bin/python"
 
 

@@ -62,7 +62,8 @@ def _environment(plan: Plan) -> dict[str, Any]:
 
 def _anywhere(fix: Fix) -> str:
     """A command for the next machine: without the path of the Python on this one."""
-    words = shlex.split(fix.text) if fix.kind == "shell" else []
-    if words[1:2] != ["-m"] or not {"/", "\\"} & set(words[0]) or words[0].startswith(f"{VENV}/"):
+    own = fix.kind != "shell" or fix.text.startswith(VENV)  # an environment that the plan makes
+    words = shlex.split(fix.text) if not own else []
+    if words[1:2] != ["-m"] or not {"/", "\\"} & set(words[0]):
         return fix.text
     return shlex.join(["python3" if "/" in words[0] else "python", *words[1:]])

@@ -12,6 +12,11 @@ from trtdoctor.render.plan_comments import comment, comments
 
 _SYSTEM = pattern(r"(?:ubuntu|debian):[0-9]{1,2}(?:\.[0-9]{2})?")
 
+_DRIVER = (
+    "# The host's driver is mounted by the NVIDIA container toolkit.",
+    "ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility",
+)
+
 
 def render(plan: Planned) -> str:
     """The whole file. Raises :class:`~trtdoctor.planned.PlannedError` for a plan that no image can hold."""
@@ -28,9 +33,7 @@ def render(plan: Planned) -> str:
         if plan.pins:
             lines.append("# Beside it by pip: trtdoctor plan --render requirements")
     elif plan.pins:
-        lines.append(f"FROM python:{plan.python or '3.12'}-slim")
-        lines.append("# The host's driver is mounted by the NVIDIA container toolkit.")
-        lines.append("ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility")
+        lines += [f"FROM python:{plan.python or '3.12'}-slim", *_DRIVER]
         lines += _pip(plan)
     else:
         raise PlannedError(f"this plan puts nothing into an image (it is for {plan.install})")
@@ -68,6 +71,7 @@ def _apt(plan: Planned) -> Iterator[str]:
         yield comment(f"BASE: an image of {system} {release} with NVIDIA's apt repository")
         yield "ARG BASE"
         yield "FROM ${BASE}"
+    yield from _DRIVER
     yield (
         "RUN apt-get update && apt-get install -y --no-install-recommends --allow-change-held-packages \\\n"
         f"    {pairs} \\\n && apt-mark hold {names} \\\n && rm -rf /var/lib/apt/lists/*"
