@@ -6,8 +6,9 @@ import pytest
 
 from tests.conftest import AS_OF
 from tests.plan.asking import ask, demands, errors_in, first, machine, question, trt
+from trtdoctor.cli.plan import _usual
 from trtdoctor.declared import snapshot_of
-from trtdoctor.judge import judge
+from trtdoctor.judge import DEFAULT_GOAL, judge
 from trtdoctor.matrix import load
 from trtdoctor.plan.answer import answer
 from trtdoctor.render import plan_table
@@ -113,3 +114,31 @@ def test_nobody_goes_where_he_is() -> None:
     report = answer(question(machine(tensorrt="10.9.0"), "tensorrt==10.*"), top=1, upgrade=Version.parse("10"))
     assert report.plans[0].changes == ()
     assert report.upgrade is None
+
+
+# -- the runtimes ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("product", ["lean", "dispatch"])
+def test_a_runtime_is_its_own_distribution(product: str) -> None:
+    plan = first(machine(), f"tensorrt-{product}", goal=("run",))
+    stem = f"tensorrt-{product}"
+    assert plan.title.startswith(f"TensorRT {product} ")
+    assert {name for name, _ in plan.pins} == {stem, *(f"{stem}-cu13{part}" for part in ("", "-bindings", "-libs"))}
+    report = ask(machine(), stem, goal=("build",))
+    assert report.impossible is not None
+    (reason,) = report.impossible.reasons
+    assert reason.startswith("building engines, which is wanted: ")
+
+
+def test_who_asks_for_a_runtime_alone_wants_to_run() -> None:
+    assert _usual(demands("tensorrt-lean>=10"), DEFAULT_GOAL) == ("run",)
+    assert _usual(demands("tensorrt-lean", "tensorrt"), DEFAULT_GOAL) == DEFAULT_GOAL
+    assert _usual(demands("driver>=580"), DEFAULT_GOAL) == _usual((), DEFAULT_GOAL) == DEFAULT_GOAL
+
+
+def test_a_cuda_before_11_needs_the_driver_of_its_own_branch() -> None:
+    turing = machine(gpus=[{"name": "GeForce GTX 1660 Ti"}], driver="390.157")
+    assert not any("TensorRT 6.0" in plan.title for plan in ask(turing, top=9).plans)
+    archive = first({**turing, "driver": "418.211.00"}, "tensorrt==6.*")
+    assert archive.driver_floor == "418"

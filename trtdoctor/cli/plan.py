@@ -232,13 +232,22 @@ def _question(
         snapshot,
         matrix,
         as_of=as_of,
-        goal=words or snapshot.wants or DEFAULT_GOAL,
+        goal=words or snapshot.wants or _usual(demands, DEFAULT_GOAL),
         demands=demands,
         keep=kept,
         install=install,
         policy=policy,
         held=held,
     )
+
+
+def _usual(demands: tuple[Demand, ...], goal: tuple[str, ...]) -> tuple[str, ...]:
+    """What it is for where nobody says: who asks for a runtime alone does not mean to build."""
+    from trtdoctor.demands import PRODUCTS
+    from trtdoctor.plan.builds import RUNTIMES
+
+    asked = {PRODUCTS[demand.subject] for demand in demands if demand.subject in PRODUCTS}
+    return tuple(word for word in goal if word != "build") if asked and asked <= set(RUNTIMES) else goal
 
 
 def _demands(texts: tuple[str, ...], matrix: Matrix) -> list[Demand]:

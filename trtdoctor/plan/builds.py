@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from trtdoctor.demands import PRODUCTS
 from trtdoctor.matrix import Matrix, Row, apt, tensorrt, wheels
 from trtdoctor.record import record
 from trtdoctor.rules.releases import build_flavours, known_spec
@@ -11,6 +12,12 @@ from trtdoctor.versions import Answer, Version
 
 REPOSITORIES = ("tensorrt", "pytorch", "tritonserver")
 """NVIDIA's images that bring TensorRT."""
+SUBJECTS = {product: name for name, product in PRODUCTS.items()}
+"""Products to what they are called in requirements, and by pip: ``rtx`` is ``tensorrt-rtx``."""
+RUNTIMES = ("lean", "dispatch")
+"""Products that run engines and build none."""
+SPOKEN = {"rtx": "TensorRT for RTX", "lean": "TensorRT lean", "dispatch": "TensorRT dispatch"}
+"""Products to what they are called in a sentence; the full one is TensorRT."""
 
 
 @record
@@ -40,7 +47,7 @@ class Build:
     @property
     def label(self) -> str:
         """For a sentence: ``TensorRT 10.9.0.34 for CUDA 12``."""
-        spoken = "TensorRT for RTX" if self.product == "rtx" else "TensorRT"
+        spoken = SPOKEN.get(self.product, "TensorRT")
         return f"{spoken} {self.version}{f' for CUDA {self.flavour[2:]}' if self.flavour else ''}"
 
 
@@ -88,7 +95,7 @@ def _by_pip(matrix: Matrix, product: str) -> Iterator[Build]:
 
 def meta(matrix: Matrix, row: Row, flavour: str, product: str) -> tuple[str, list[Version]] | None:
     """The distribution that brings a build whole, and its versions on the package index, newest first."""
-    plain = "tensorrt-rtx" if product == "rtx" else "tensorrt"
+    plain = SUBJECTS[product]
     name = plain if row.text("default_flavour") == flavour else f"{plain}-{flavour}"
     spec = known_spec(matrix, name)
     if spec is None or spec.real == "placeholder":

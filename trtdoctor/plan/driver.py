@@ -64,6 +64,7 @@ def _own_floor(matrix: Matrix, build: Build, system: str) -> Version | None:
         built = tensorrt.built_with(build.row, build.flavour)
         version = Version.maybe(built.value) if built else None
         facts.append(cuda.major_floor(matrix, version, system) if version else None)
+        facts += [row.get("branch") for row in drivers.branches(matrix) if built and row.text("cuda") == built.value]
     facts.append(tensorrt.driver_floor(build.row, build.flavour, system))
     if build.way == "container" and build.place is not None:
         facts.append(build.place.get("driver", "needed", "minimum_branch"))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from trtdoctor.matrix import apt
 from trtdoctor.plan import held
 from trtdoctor.plan.age import too_young
-from trtdoctor.plan.builds import Build
+from trtdoctor.plan.builds import RUNTIMES, SUBJECTS, Build
 from trtdoctor.plan.driver import Need, needed
 from trtdoctor.plan.environment import entries
 from trtdoctor.plan.keeping import fact
@@ -135,7 +135,7 @@ def _besides(question: Question, build: Build) -> Iterator[tuple[int, str]]:
 
 
 def _demanded(question: Question, build: Build) -> Iterator[Refusal]:
-    subject = "tensorrt-rtx" if build.product == "rtx" else "tensorrt"
+    subject = SUBJECTS[build.product]
     text = question.unmet(subject, build.version)
     if text is not None:
         yield Refusal(f"{text}, which is required", f"{build.label} is none of them")
@@ -147,6 +147,8 @@ def _demanded(question: Question, build: Build) -> Iterator[Refusal]:
         yield Refusal(f"{build.label}{ITSELF}", "it is what is there")
     if build.way == "pip" and question.context.wants("cpp"):
         yield Refusal("C++, which is wanted", "wheels bring neither headers nor libraries to link with")
+    if build.product in RUNTIMES and question.context.wants("build"):
+        yield Refusal("building engines, which is wanted", f"{build.label} runs engines and cannot build them")
     yield from _kept(question, build)
 
 
@@ -223,7 +225,7 @@ def _is_there(item: Installation, build: Build) -> bool:
 
 def _by_policy(question: Question, build: Build) -> Iterator[Refusal]:
     policy = question.policy
-    subject = "tensorrt-rtx" if build.product == "rtx" else "tensorrt"
+    subject = SUBJECTS[build.product]
     said = policy.refuses(subject, build.version)
     if said is None and build.way == "container":
         said = policy.refuses_image(build.name.rpartition(":")[2])

@@ -13,7 +13,7 @@ from itertools import combinations
 
 from trtdoctor.demands import PRODUCTS
 from trtdoctor.matrix.serving import PLATFORMS
-from trtdoctor.plan.builds import Build, builds
+from trtdoctor.plan.builds import SPOKEN, Build, builds
 from trtdoctor.plan.driver import capability_fact
 from trtdoctor.plan.fit import ITSELF, Weighed, weigh
 from trtdoctor.plan.model import Impossible, Refusal
@@ -63,7 +63,7 @@ def explain(question: Question, found: Found) -> Impossible:
     places = frozenset((*question.platforms, "Jetson"))
     reasons = [_reason(fact, chosen, forbidden, places) for fact in chosen]
     if not reasons:
-        product = "TensorRT for RTX" if question.product == "rtx" else "TensorRT"
+        product = SPOKEN.get(question.product, "TensorRT")
         reasons = [f"the matrix knows no {product} that can be installed on {_machine(question)}"]
     if found.untried:
         reasons.append(
@@ -74,7 +74,7 @@ def explain(question: Question, found: Found) -> Impossible:
 
 def _machine(question: Question) -> str:
     known = [name for name in question.platforms if name in PLATFORMS]
-    return " or ".join(known) or question.spoken_platform
+    return " or ".join("a Jetson" if name == "jetson" else name for name in known) or question.spoken_platform
 
 
 def _forbidden(question: Question, found: Found) -> Iterator[_Forbidden]:

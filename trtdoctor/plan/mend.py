@@ -320,7 +320,7 @@ def _required(case: Case) -> Iterator[Mended]:
             return
         if demand.name in there and answer(demand, case.context.stack).answer is Answer.NO:
             if not case.keeps(demand.name):
-                why = f"{demand.text} is required"
+                why = f"{demand.text.removeprefix('package:')} is required"
                 yield from alternatives(case.question, case.context, case.environment, (demand.name,), why)
             return
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from trtdoctor.diagnosis import errors
 from trtdoctor.matrix import drivers, tensorrt
-from trtdoctor.plan.builds import REPOSITORIES, Build, builds
+from trtdoctor.plan.builds import REPOSITORIES, SUBJECTS, Build, builds
 from trtdoctor.plan.driver import advised
 from trtdoctor.plan.fit import Weighed, kind_of, mixed, penalty_of, weigh
 from trtdoctor.plan.model import KINDS, Refusal
@@ -181,7 +181,7 @@ def is_stated(question: Question) -> bool:
 
 def _must_go(question: Question) -> Iterator[Refusal]:
     """Why it cannot: each demand that what is there does not meet."""
-    subject = "tensorrt-rtx" if question.product == "rtx" else "tensorrt"
+    subject = SUBJECTS[question.product]
     present = question.present
     for demand in question.demands if _could_stay(question) else ():
         if demand.subject != subject:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from trtdoctor.matrix import api_changes, drivers, tensorrt
 from trtdoctor.plan.age import out_by
-from trtdoctor.plan.builds import Build
+from trtdoctor.plan.builds import SPOKEN, Build
 from trtdoctor.plan.environment import entries
 from trtdoctor.plan.model import MENDED, Change, of_component
 from trtdoctor.plan.question import Question
@@ -30,7 +30,7 @@ def title(question: Question, candidate: Candidate) -> str:
     if candidate.weighed is not None:
         return f"{candidate.weighed.build.label} {by(candidate.weighed.build)}"
     present = question.present
-    name = "TensorRT for RTX" if question.product == "rtx" else "TensorRT"
+    name = SPOKEN.get(question.product, "TensorRT")
     head = f"{name} {present} stays" if present else f"{name} as it is"
     around = list(dict.fromkeys(_SHORT.get(change.kind) or _named(change) for change in candidate.changes))
     return f"{head}; {', '.join(around)}" if around else head

@@ -55,7 +55,7 @@ def _head(report: PlanReport, paint: Paint) -> Iterator[str]:
         number = len(report.plans)
         yield f"{paint('ok', 'plan')}: {number} way{'s' if number > 1 else ''} out of {report.considered} looked at"
     for text in report.broken[:_MOST]:
-        yield from labelled("now", text, paint)
+        yield from labelled("now", text.replace("POL102 package:", "POL102 "), paint)
     if len(report.broken) > _MOST:
         yield from labelled("", f"and {len(report.broken) - _MOST} more (trtdoctor check)", paint)
     if report.needs:
