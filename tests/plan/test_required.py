@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import AS_OF
+from tests.conftest import AS_OF, SNAPSHOTS
 from tests.plan.asking import ask, demands, errors_in, first, machine, question, trt
 from trtdoctor.cli.plan import _usual
 from trtdoctor.declared import snapshot_of
@@ -12,6 +12,7 @@ from trtdoctor.judge import DEFAULT_GOAL, judge
 from trtdoctor.matrix import load
 from trtdoctor.plan.answer import answer
 from trtdoctor.render import plan_table
+from trtdoctor.snapshot import Snapshot
 from trtdoctor.versions import Version
 
 
@@ -142,3 +143,23 @@ def test_a_cuda_before_11_needs_the_driver_of_its_own_branch() -> None:
     assert not any("TensorRT 6.0" in plan.title for plan in ask(turing, top=9).plans)
     archive = first({**turing, "driver": "418.211.00"}, "tensorrt==6.*")
     assert archive.driver_floor == "418"
+
+
+# -- recorded machines -------------------------------------------------------------------------------------------------
+
+
+def recorded(name: str) -> Snapshot:
+    return Snapshot.from_json((SNAPSHOTS / f"{name}.json").read_text("utf-8"))
+
+
+def test_what_goes_away_is_not_mended_as_well() -> None:
+    plan = first(recorded("placeholder"))
+    lines = [step.text for step in plan.commands if " -m pip " in step.text]
+    assert [line.split()[3] for line in lines] == ["uninstall", "install"]
+    assert lines[0].endswith(" nvidia-tensorrt")
+
+
+def test_a_gpu_that_tensorrt_for_rtx_never_served_is_the_whole_reason() -> None:
+    report = ask(recorded("canary-rtx-unserved"))
+    assert report.impossible is not None
+    assert [text.partition(": ")[0] for text in report.impossible.reasons] == ["compute capability 9.0"]

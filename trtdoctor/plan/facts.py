@@ -54,7 +54,7 @@ def _beside(question: Question, build: Build | None, code: str) -> tuple[str, ..
         return ()
     pairs = [(build.row, build.flavour or None)] if build is not None else []
     for item in question.installed if build is None else ():
-        rows = tensorrt.releases(question.matrix, item.version) if item.version else []
+        rows = tensorrt.releases(question.matrix, item.version, item.product or "full") if item.version else []
         pairs += [(row, item.flavour) for row in rows]
     judged = [
         tensorrt.serves(row, capability, flavour, None).answer

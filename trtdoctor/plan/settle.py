@@ -185,18 +185,22 @@ class _Settling:
     def _whole(
         self, environment: Environment, changes: list[Change], context: Context, warned: frozenset[str]
     ) -> Candidate:
-        changes = [*changes, *self._repairs(changes)]
+        changes = [*changes, *self._repairs(changes, environment)]
         cost = weight(changes) + (self.weighed.penalty if self.weighed else 0)
         remaining = tuple(self.tolerated.values())
         new = warned - self.question.warned
         return Candidate(self.weighed, environment, tuple(changes), cost, context, remaining, new)
 
-    def _repairs(self, changes: list[Change]) -> Iterator[Change]:
-        """What only files show, of components that nothing else replaces."""
+    def _repairs(self, changes: list[Change], environment: Environment) -> Iterator[Change]:
+        """What only files show, of components and distributions that nothing else replaces."""
         moved = {change.component for change in changes}
+        stays = environment.get("packages", {})
         for code, problem in self.question.broken_files:
             components = problem.components or BY_CODE[code].components
-            if problem.remedy is not None and components[0] not in moved:
+            if problem.remedy is None:
+                continue
+            bad = (problem.remedy.detail("remove") or "").split()
+            if components[0] not in moved and (not bad or not stays.keys().isdisjoint(bad)):
                 yield Change(components[0], None, MENDED, "configure", problem.title, problem.remedy)
 
 
