@@ -54,3 +54,15 @@ def test_another_python_says_what_it_is_for() -> None:
     plan = first(machine(python="3.10"), "python>=3.12", "tensorrt")
     (change,) = [change for change in plan.changes if change.kind == "python"]
     assert change.why == "python>=3.12 is required"
+
+
+def test_no_wheel_of_the_index_is_put_on_a_jetson() -> None:
+    there = trt("10.3.0", "jetpack")
+    orin = {"os": "jetpack-6.2", "arch": "aarch64", "gpus": [{"name": "Jetson AGX Orin"}], "tensorrt": there}
+    report = ask(orin, "torch")
+    assert report.impossible is not None
+    assert "none that is known to be for a Jetson" in str(report.impossible.reasons)
+    tools = first(orin, "polygraphy")  # pure Python
+    assert [change.component for change in tools.changes] == ["package:polygraphy"]
+    thor = {**orin, "os": "jetpack-7.1", "gpus": [{"name": "Jetson Thor"}], "tensorrt": trt("10.13.3", "jetpack")}
+    assert (first(thor, "torch").image or "").startswith("nvcr.io/nvidia/pytorch:")

@@ -125,6 +125,8 @@ def _rows(question: Question, context: Context, name: str, tag: str | None, plat
         pythons, places = listed(row.get("python").value), listed(row.get("platforms").value)
         if (tag and pythons and tag not in pythons) or (platform and places and platform not in places):
             continue
+        if platform == "jetson" and platform not in places and name in NAMES:
+            continue  # what nobody says of the index is that its builds are for the GPU of a module
         version = Version.parse(row.key)
         if not _driver_serves(question, context, build_of(question, context, row, name), row):
             continue
@@ -234,6 +236,7 @@ def put_missing(question: Question, environment: Environment, changes: list[Chan
             )
         else:
             text = "no release of it that is required can be installed here"
+            text += ": the index has none that is known to be for a Jetson" if context.stack.jetson else ""
             return refusal or Refusal(f"{name}, which is required", text)
     return None
 
