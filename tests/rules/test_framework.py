@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -173,3 +174,44 @@ def test_tensorrt_llm(version: str, tensorrt: str, found: dict[str, str]) -> Non
 )
 def test_tensorflow(version: str, tensorrt: str, found: dict[str, str]) -> None:
     assert fwk(tensorrt=trt(tensorrt), packages={"tensorflow": version}) == found
+
+
+# -- the driver that a framework needs ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("package", "driver", "found"),
+    [
+        ("torch 2.11.0+cu130", "535.104.05", {"FWK105": "error"}),
+        ("torch 2.11.0+cu130", "580.65.06", {}),
+        ("torch 2.11.0+cu126", "535.104.05", {}),
+        ("torch 2.11.0", "535.104.05", {"FWK105": "warning"}),  # by conda, or from its sources, for CUDA 12?
+        ("torch 2.9.1", "535.104.05", {}),
+        ("torch 2.11.0+gitabc", "535.104.05", {}),
+        ("torch 99.0", "535.104.05", {}),
+        ("onnxruntime-gpu 1.31.1", "535.104.05", {"FWK105": "error"}),
+        ("onnxruntime-gpu 1.31.1", "595.71.05", {}),
+    ],
+)
+def test_the_cuda_of_a_framework_and_the_driver(package: str, driver: str, found: dict[str, str]) -> None:
+    name, version = package.split()
+    there = {"driver": driver, "gpus": [{"name": "NVIDIA L4"}], "tensorrt": trt("10.9.0", "pip-cu12")}
+    assert fwk(**there, packages={name: version}) == found
+
+
+def test_the_driver_of_a_framework_that_only_lies_there_is_a_warning() -> None:
+    stated = snapshot_of({"driver": "535.104.05", "packages": {"torch": "2.11.0+cu130"}})
+    live = Snapshot(kind="live", driver=stated.driver, interpreters=stated.interpreters)
+    assert codes(report(live), "FWK") == {"FWK105": "warning"}
+    assert codes(report(live, "build", "torch"), "FWK") == {"FWK105": "error"}
+    in_front = replace(stated.driver, library_kind="compat")
+    assert codes(report(replace(live, driver=in_front)), "FWK") == {}
+
+
+def test_what_mends_a_framework_for_a_driver_leads_to_no_finding() -> None:
+    there = {"os": "ubuntu-22.04", "arch": "x86_64", "python": "3.10", "driver": "535.104.05"}
+    for package in ({"torch": "2.11.0+cu130"}, {"onnxruntime-gpu": "1.31.1"}):
+        (fix,) = one(declared(**there, tensorrt=trt("10.9.0", "pip-cu12"), packages=package), "FWK105").fix
+        name, _, version = fix.text.split()[-1].partition("==")
+        assert name in package
+        assert fwk(**there, tensorrt=trt("10.9.0", "pip-cu12"), packages={name: version}) == {}

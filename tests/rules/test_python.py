@@ -82,6 +82,9 @@ def test_no_wheel_on_musl_macos_and_power() -> None:
     assert of_family(declared(os="linux", arch="ppc64le", tensorrt=wheel), "PYT") == ["PYT104"]
     musl = live(packages=(package("tensorrt", "10.9.0"),), distribution="alpine", libc="musl", glibc=None)
     assert of_family(judged(musl), "PYT") == ["PYT104"]
+    by_pip = [{"version": "10.9.0", "from": "pip-cu12"}]
+    said = declared(os="alpine-3.19", arch="x86_64", python="3.11", tensorrt=by_pip)
+    assert of_family(said, "PYT") == ["PYT104"]
 
 
 def test_a_platform_with_wheels_or_unknown_platform_is_no_finding() -> None:

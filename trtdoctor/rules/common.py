@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from trtdoctor.findings import FoundFact, Remedy, Severity
-from trtdoctor.matrix import Matrix, Row
+from trtdoctor.matrix import Matrix, Row, bases
 from trtdoctor.rules.base import Context
 from trtdoctor.stack import GpuFact
 
@@ -21,6 +21,12 @@ def needs_gpu(ctx: Context) -> bool:
 def cuda_works(ctx: Context) -> bool:
     """Whether cuInit was called here and succeeded: the machine itself refutes what a table would expect."""
     return ctx.snapshot.driver.cuinit_error == 0
+
+
+def libc_of(ctx: Context) -> str | None:
+    """The C library of the machine, ``glibc`` or ``musl``: as found, else that of its distribution."""
+    platform = ctx.snapshot.platform
+    return platform.libc or bases.libc_of(ctx.matrix, platform.distribution)
 
 
 def severity_without_cuda(ctx: Context) -> Severity:

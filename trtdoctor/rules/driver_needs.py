@@ -40,13 +40,13 @@ def needs_of(ctx: Context) -> list[Need]:
             open_flavour = True
         elif is_major_compatible(ctx, major):
             component = "tensorrt-rtx" if item.product == "rtx" else "tensorrt"
-            needs.append(_need(ctx, label(item), Version.parse(str(major)), item.found(), component))
+            needs.append(need_of(ctx, label(item), Version.parse(str(major)), item.found(), component))
         else:
             flavours.add(major)
     if needs and not open_flavour:
         return needs
     needs += [
-        _need(ctx, f"CUDA {item.version}", item.version, item.found(), "cuda")
+        need_of(ctx, f"CUDA {item.version}", item.version, item.found(), "cuda")
         for item in ctx.stack.of("cuda")
         if item.version and (not flavours or item.version.major in flavours or open_flavour)
     ]
@@ -55,7 +55,7 @@ def needs_of(ctx: Context) -> list[Need]:
             version = Version.maybe(toolkit.version)
             if version is not None:
                 fact = FoundFact("cuda toolkit", str(version), toolkit.root, "toolkits")
-                needs.append(_need(ctx, f"CUDA toolkit {version}", version, fact, "cuda"))
+                needs.append(need_of(ctx, f"CUDA toolkit {version}", version, fact, "cuda"))
     return needs or _needs_of_builds(ctx)
 
 
@@ -67,7 +67,7 @@ def _needs_of_builds(ctx: Context) -> list[Need]:
             continue
         majors = {cuda_major(flavour) for _, flavour in candidates(ctx, item)}
         if majors and is_major_compatible(ctx, min(majors)):
-            needs.append(_need(ctx, label(item), Version.parse(str(min(majors))), item.found(), "tensorrt"))
+            needs.append(need_of(ctx, label(item), Version.parse(str(min(majors))), item.found(), "tensorrt"))
     return needs
 
 
@@ -82,7 +82,8 @@ def is_major_compatible(ctx: Context, major: int) -> bool:
     return row is not None and row.get("minor_version_compatibility").value is True
 
 
-def _need(ctx: Context, name: str, version: Version, found: FoundFact | None, component: str) -> Need:
+def need_of(ctx: Context, name: str, version: Version, found: FoundFact | None, component: str) -> Need:
+    """What something that was built for a CUDA version needs."""
     floor, facts = ctx.matrix.remember(
         ("driver need", version, ctx.stack.driver_system), lambda: _floor(ctx, version, ctx.stack.driver_system)
     )

@@ -16,6 +16,7 @@ from trtdoctor.mirror_facts import MirrorSource
 from trtdoctor.obtainable import HeldStack
 from trtdoctor.policy import outside_lts
 from trtdoctor.rules.base import Context
+from trtdoctor.rules.common import libc_of
 from trtdoctor.rules.mirror_view import View, is_blank, machines
 from trtdoctor.versions import Answer, Version
 
@@ -83,7 +84,7 @@ def _platform(machine: Context, stack: HeldStack) -> str | None:
 
 def _as_wheels(machine: Context, stack: HeldStack, view: View) -> Iterator[Judgement]:
     """By what upstream has for this Python and platform; what the mirror left out of it is no matter of fitting."""
-    if machine.snapshot.platform.libc == "musl":
+    if libc_of(machine) == "musl":
         yield Judgement(Answer.NO, "NVIDIA's wheels need glibc")
     _, above = view.stacks(machine)
     for other in above:

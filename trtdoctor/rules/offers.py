@@ -13,6 +13,7 @@ from trtdoctor.findings import Remedy
 from trtdoctor.matrix import Fact, Row, cuda, tensorrt
 from trtdoctor.record import record
 from trtdoctor.rules.base import Context
+from trtdoctor.rules.common import libc_of
 from trtdoctor.rules.issues import concerns, issues_of
 from trtdoctor.rules.releases import (
     build_flavours,
@@ -158,7 +159,7 @@ def _fits(context: Context, row: Row, flavour: str, by_pip: bool) -> bool:
 
 def _has_wheel(context: Context, row: Row, flavour: str, places: tuple[str, ...]) -> bool:
     wheels = row.get("builds", flavour, "wheels").value
-    if not isinstance(wheels, dict) or context.snapshot.platform.libc == "musl":
+    if not isinstance(wheels, dict) or libc_of(context) == "musl":
         return False
     have, wanted = Version.maybe(context.snapshot.platform.glibc), python_tag(context)
     for place in places:

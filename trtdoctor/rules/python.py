@@ -9,6 +9,7 @@ from trtdoctor.matrix import Fact
 from trtdoctor.matrix import wheels as wheel_index
 from trtdoctor.matrix.distributions import DistributionSpec
 from trtdoctor.rules.base import Context, Problem, rule
+from trtdoctor.rules.common import libc_of
 from trtdoctor.rules.releases import (
     distribution_found,
     joined,
@@ -165,7 +166,7 @@ def no_wheel_for_platform(context: Context) -> Iterable[Problem]:
         return  # CTR301 speaks
     for item in pip_subjects(context):
         found = wheels_for(context, item)
-        musl = platform.libc == "musl" and bool(found.tags) and all("musllinux" not in tag for tag in found.tags)
+        musl = libc_of(context) == "musl" and bool(found.tags) and all("musllinux" not in tag for tag in found.tags)
         if found.platform is not Answer.NO and not musl:
             continue
         where = "musl libc" if musl else " ".join(filter(None, (platform.system, platform.architecture)))
