@@ -161,9 +161,14 @@ def test_newest_torch_tensorrt_refuses_newer_tensorrt(matrix: Matrix) -> None:
     for text in ("11.2.1.2", "11.4.0.106", "10.16.1.11"):
         assert frameworks.serves(row, v(text)).word == "outside"
     assert frameworks.accepts(row, "numpy", v("2.0.0")).word == "not-required"
-    unknown = frameworks.row(matrix, "tensorrt-llm", v("1.2.1"))
+    unknown = frameworks.row(matrix, "tensorrt-llm", v("0.17.0"))
     assert unknown is not None
-    assert frameworks.accepts(unknown, "tensorrt", v("10.14.1")).answer is UNKNOWN
+    assert frameworks.accepts(unknown, "tensorrt", v("10.8.0")).answer is UNKNOWN
+    known = frameworks.row(matrix, "tensorrt-llm", v("1.2.1"))
+    assert known is not None
+    assert frameworks.accepts(known, "tensorrt", v("10.14.1.48")).answer is YES
+    assert frameworks.accepts(known, "torch", v("2.9.1")).answer is YES
+    assert frameworks.accepts(known, "torch", v("2.10.0")).answer is NO
 
 
 def test_what_torch_pins_is_in_the_cudnn_and_cuda_tables(matrix: Matrix) -> None:
