@@ -36,6 +36,8 @@ EXPECTED: dict[str, tuple[str, ...]] = {
     "h200-x2": ("TRT101",),
     # System cuDNN 9.14 beside torch's 9.19 is no defect: nothing loads both.
     "h200": ("TRT101",),
+    # The system's own Python, from which its distribution keeps pip out (PEP 668).
+    "h200-managed": ("TRT101",),
     # TensorRT 8.5.3.1 as `plan fetch` brought it, installed with no network: the canary passed right after.
     "h200-planned": ("LDR104", "TOL101", "TRT601"),
     # Full TensorRT 8.5.3.1 with all that it needs: an engine was really built there right after the recording.

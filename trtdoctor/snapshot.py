@@ -349,7 +349,7 @@ class Interpreter:
     """ABI tag: ``cp310``, ``cp313t``."""
     platform: str | None = None
     managed: bool | None = None
-    """Whether its distribution keeps pip out of it (PEP 668)."""
+    """Whether its distribution keeps pip out of it (PEP 668) and nobody told pip not to care."""
     distributions: tuple[Distribution, ...] = ()
     stated_at: str | None = _private("path")
     """``FILE:LINE`` where a file says which Python it is."""

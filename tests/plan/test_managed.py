@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
+from tests.conftest import AS_OF, SNAPSHOTS
 from tests.plan.asking import ask, first, machine, question
-from tests.probes.roots import context
 from trtdoctor.declared import snapshot_of
 from trtdoctor.findings import Remedy
+from trtdoctor.judge import judge
+from trtdoctor.matrix import Matrix
 from trtdoctor.plan.steps import fixes_for
 from trtdoctor.plan.write import planned
 from trtdoctor.planned import from_yaml, to_yaml
-from trtdoctor.probes.python import _managed
 from trtdoctor.snapshot import Snapshot
 from trtdoctor.stack import Stack
 
@@ -61,20 +61,6 @@ def test_the_step_of_a_single_rule_does_the_same() -> None:
     ]
 
 
-def test_the_marker_is_looked_for_where_the_library_is(tmp_path: Path) -> None:
-    asked = context(tmp_path)
-    library = tmp_path / "usr" / "lib" / "python3.11"
-    assert _managed(asked, "/usr/bin/python3", "3.11.2") is None
-    library.mkdir(parents=True)
-    (library / "os.py").touch()
-    assert _managed(asked, "/usr/bin/python3", "3.11.2") is False
-    (library / "EXTERNALLY-MANAGED").touch()
-    assert _managed(asked, "/usr/bin/python3", "3.11.2") is True
-    assert _managed(asked, "/usr/bin/python3", None) is None
-    (tmp_path / "usr" / "pyvenv.cfg").touch()
-    assert _managed(asked, "/usr/bin/python3", "3.11.2") is False
-
-
 def test_on_windows_the_command_is_one_for_cmd_and_for_powershell() -> None:
     windows = machine(os="windows-11", python="3.9", driver="581.80", gpus=[{"name": "GeForce RTX 4090"}])
     report = ask(windows, "python>=3.12", "tensorrt", top=1)
@@ -83,3 +69,11 @@ def test_on_windows_the_command_is_one_for_cmd_and_for_powershell() -> None:
     assert install.startswith(".venv\\Scripts\\python -m pip install ")
     written = planned(report, report.plans[0])
     assert from_yaml(to_yaml(written).encode()).commands == (("shell", made), ("shell", install))
+
+
+def test_a_recorded_python_that_pip_refused_gets_an_environment_beside_it(matrix: Matrix) -> None:
+    machine = Snapshot.from_json((SNAPSHOTS / "h200-managed.json").read_bytes())
+    (finding,) = (item for item in judge(machine, matrix, as_of=AS_OF).findings if item.code == "TRT101")
+    made, install = (fix.text for fix in finding.fix)
+    assert made == "/usr/bin/python3 -m venv .venv"
+    assert install.startswith(".venv/bin/python -m pip install ")

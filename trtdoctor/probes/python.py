@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from trtdoctor.probes import elf
 from trtdoctor.probes.base import OWN_PYTHON, ProbeContext, run_child
+from trtdoctor.probes.managed import managed
 from trtdoctor.probes.searchpaths import exists, host, is_there, names, on_path, once, read_text, real
 from trtdoctor.record import record
 from trtdoctor.snapshot import Interpreter, ProbeOutcome, Snapshot
@@ -131,22 +132,11 @@ def _inspect(context: ProbeContext) -> Inspected:
     return replace(
         found,
         interpreter=replace(
-            interpreter, path=path, chosen_by=chosen_by, managed=_managed(context, path, interpreter.version)
+            interpreter, path=path, chosen_by=chosen_by, managed=managed(context, path, interpreter.version)
         ),
         sites=_with_links(context, _added(context, found.sites)),
         complaints=(*complaints, *found.complaints, *((problem,) if problem else ())),
     )
-
-
-def _managed(context: ProbeContext, path: str, version: str | None) -> bool | None:
-    """Whether pip stays out of it: PEP 668's marker in its standard library; never of a virtual environment."""
-    prefix = os.path.dirname(os.path.dirname(path))
-    if exists(context, f"{prefix}/pyvenv.cfg"):
-        return False
-    minor = re.match(r"\d+\.\d+", version or "")
-    libraries = [f"{prefix}/{name}/python{minor[0]}" for name in ("lib", "lib64")] if minor is not None else []
-    known = [library for library in libraries if exists(context, f"{library}/os.py")]
-    return any(exists(context, f"{library}/EXTERNALLY-MANAGED") for library in known) if known else None
 
 
 def _cannot_run(context: ProbeContext, path: str) -> str | None:
