@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -73,8 +74,9 @@ def test_garbage_is_told_as_such(tmp_path: Path, content: bytes) -> None:
         assert str(caught.value).isprintable()
 
 
+@cache
 def packed(kind: int) -> bytes:
-    """A wheel, packed in one of the ways that there are."""
+    """A wheel, packed in one of the ways that there are; made once, for it holds the time."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", kind) as file:
         file.writestr("a-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: a\nVersion: 1.0\n" * 20)
@@ -82,6 +84,7 @@ def packed(kind: int) -> bytes:
     return made.getvalue()
 
 
+@cache
 def rolled(mode: str) -> bytes:
     """A source archive, packed in one of the ways, with what later formats add."""
     made = io.BytesIO()
