@@ -11,13 +11,14 @@ import socket
 import subprocess
 import sys
 import tarfile
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.run import Ran, complains, run
+from tests.cli.run import ROOT, Ran, complains, run
 from tests.matrix.tls import Answer
 from tests.mirror.simple_index import File, Index, serving, stub, wheel
 from trtdoctor.planned import NAME, Planned, PlannedFile, from_yaml, to_yaml
@@ -369,6 +370,29 @@ def test_what_broke_off_is_carried_on(tmp_path: Path) -> None:
     assert ranges[0] is None
     assert set(ranges[1:]) == {"bytes=100-"}
     assert (place / file.name).read_bytes() == file.content
+
+
+def test_what_was_ended_in_the_middle_is_carried_on_by_its_own_plan(tmp_path: Path) -> None:
+    file, place = wheel("a", "1.0", ANY), tmp_path / "files"
+    served, asked, is_ended = Index({"a": [file]}), threading.Event(), threading.Event()
+
+    def hanging(path: str, headers: dict[str, str]) -> Answer:
+        if path.startswith("/files/"):
+            asked.set()
+            is_ended.wait(30)
+        return served(path, headers)
+
+    (tmp_path / "plan.yaml").write_text(to_yaml(plan_of(("a", "1.0"))))
+    with serving(hanging) as index:
+        words = ["plan", "fetch", str(place), "--from-file", str(tmp_path / "plan.yaml")]
+        environ = {**os.environ, "PIP_INDEX_URL": index, "PIP_EXTRA_INDEX_URL": ""}
+        with subprocess.Popen([sys.executable, "-m", "trtdoctor", *words], env=environ, cwd=ROOT) as process:
+            assert asked.wait(30)
+            process.kill()
+        is_ended.set()
+        again = fetch(place, None, index)
+    assert again.code == 0, again.err
+    assert wheels(place) == [file.name]
 
 
 @pytest.mark.parametrize("content", [b"no zip", b"PK\x03\x04" + bytes(100), b""])

@@ -17,6 +17,7 @@ from tests.matrix.tls import Answer as Served
 from tests.matrix.tls import authority, server
 from trtdoctor.net.cache import Cache
 from trtdoctor.net.credentials import CredentialsError, bearer, find
+from trtdoctor.net.gates import Gates
 from trtdoctor.net.http import Client, NetError
 from trtdoctor.net.words import host_of, shown
 
@@ -90,6 +91,32 @@ def test_a_gzip_bomb_is_no_way_around_the_limit() -> None:
     head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(packed)
     with raw(lambda connection: connection.sendall(head + packed)) as address, pytest.raises(NetError, match="1 MiB"):
         get(address, most=1 << 20)
+
+
+@pytest.mark.parametrize("packing", ["gzip, gzip", "br", "zstd", "x\x01y"])
+def test_a_body_that_is_packed_in_another_way_is_refused(packing: str) -> None:
+    head = f"HTTP/1.1 200 OK\r\ncontent-encoding: {packing}\r\ncontent-length: 2\r\n\r\nok".encode()
+    with raw(lambda connection: connection.sendall(head)) as address, pytest.raises(NetError, match="packed"):
+        get(address)
+
+
+def test_a_proxy_is_used_but_for_this_machine_and_its_refusal_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def answer(connection: socket.socket) -> None:
+        asked.append("proxy")
+        connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")
+
+    whole = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with raw(answer) as proxy, raw(lambda connection: connection.sendall(whole)) as here:
+        monkeypatch.setenv("http_proxy", proxy)
+        assert get(here) == b"ok"
+        assert asked == []
+        with pytest.raises(NetError, match=r"registry\.example/v2/: the proxy wants a login, or another one \(407\)"):
+            get("http://registry.example/v2/")
+    assert asked == ["proxy"]
 
 
 def test_a_broken_answer_and_no_server_are_one_line() -> None:
@@ -239,6 +266,14 @@ def test_addresses_are_shown_without_secrets() -> None:
     assert host_of("http://h.example:5000/x") == "h.example:5000"
 
 
+def test_an_address_that_is_shown_can_still_be_asked() -> None:
+    assert shown("http://u:s3cret@[2001:DB8::1]:5000/a?q") == "http://[2001:db8::1]:5000/a"
+    assert (host_of("http://[::1]:5000/a"), host_of("https://[::1]/a")) == ("[::1]:5000", "[::1]")
+    long = f"https://{'h' * 60}.example:5000/{'n' * 255}"
+    assert shown(long) == long
+    assert len(shown(f"https://h.example/{'n' * 9000}")) < 1000
+
+
 class _Counting(BaseHTTPRequestHandler):
     now = 0
     most = 0
@@ -299,6 +334,16 @@ def test_one_host_gets_no_more_than_a_few_requests_at_a_time() -> None:
     httpd.shutdown()
     httpd.server_close()
     assert 1 <= _Counting.most <= 3
+
+
+def test_clients_that_share_gates_wait_for_each_other() -> None:
+    gates = Gates(1)
+    with gates.through("http://h.example:5000/a", 1) as first, gates.through("http://other.example/", 0) as other:
+        assert (first, other) == (True, True)
+        with Client(0.2, gates=gates) as client, pytest.raises(NetError, match="no time left"):
+            client.head("http://h.example:5000/b")
+    with gates.through("http://h.example:5000/c", 0) as again:
+        assert again
 
 
 def test_a_stream_is_the_file_as_it_lies_there_and_is_bounded() -> None:

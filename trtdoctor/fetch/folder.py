@@ -148,4 +148,9 @@ def room_for(path: str, size: int) -> str | None:
         return None
     if size <= free:
         return None
-    return f"{path}: {size / (1 << 30):.1f} GiB are to come, and {free / (1 << 30):.1f} GiB are free"
+    return f"{path}: {amount(size)} are to come, and {amount(free)} are free"
+
+
+def amount(size: int) -> str:
+    """Bytes for people."""
+    return f"{size / (1 << 20):.1f} MiB" if size >= 1 << 20 else f"{-(-size >> 10)} KiB"

@@ -25,29 +25,34 @@ def write(plan: Planned, directory: str, say: Callable[[str], None]) -> None:
     ``index.html`` lists every file for ``--find-links``; ``simple/`` is the same as a simple index (PEP 503), for
     whoever serves the folder by HTTP. What lies in one of these places and is none of ours is set aside, and said.
     """
-
-    def put(name: str, text: str, is_ours: Callable[[bytes], bool]) -> None:
-        place = os.path.join(directory, name)
-        if os.path.isfile(place) and not is_ours(_beginning(place)):
-            say(f"  {name}: another one was there, and is {set_aside(place, directory)} now")
-        write_whole(place, text)
-
     files = [item for item in plan.files if os.path.isfile(os.path.join(directory, item.name))]
     projects: dict[str, list[PlannedFile]] = {}
     for item in files:
         if item.distribution:
             projects.setdefault(re.sub(r"[-_.]+", "-", item.distribution).lower(), []).append(item)
-    put(INDEX, _page("", files), _is_page)
+    _put(directory, INDEX, _page("", files), _is_page, say)
     for name, found in projects.items():
         os.makedirs(os.path.join(directory, SIMPLE, name), exist_ok=True)
-        put(os.path.join(SIMPLE, name, INDEX), _page("../../", found), _is_page)
+        _put(directory, os.path.join(SIMPLE, name, INDEX), _page("../../", found), _is_page, say)
     listed = {f"{name}/": name for name in projects}
     if projects:
-        put(os.path.join(SIMPLE, INDEX), _document(listed), _is_page)
-    put(NAME, to_yaml(plan), lambda content: _is_plan(content, plan))
+        _put(directory, os.path.join(SIMPLE, INDEX), _document(listed), _is_page, say)
+    write_plan(plan, directory, say)
     if plan.pins:
         text = plan_requirements.render(plan, offline=True)
-        put(REQUIREMENTS, text, lambda content: content.startswith(b"# trtdoctor "))
+        _put(directory, REQUIREMENTS, text, lambda content: content.startswith(b"# trtdoctor "), say)
+
+
+def write_plan(plan: Planned, directory: str, say: Callable[[str], None]) -> None:
+    """The plan alone, as in :func:`write`: what breaks off is carried on by it. Raises OSError."""
+    _put(directory, NAME, to_yaml(plan), lambda content: _is_plan(content, plan), say)
+
+
+def _put(directory: str, name: str, text: str, is_ours: Callable[[bytes], bool], say: Callable[[str], None]) -> None:
+    place = os.path.join(directory, name)
+    if os.path.isfile(place) and not is_ours(_beginning(place)):
+        say(f"  {name}: another one was there, and is {set_aside(place, directory)} now")
+    write_whole(place, text)
 
 
 def _beginning(path: str) -> bytes:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trtdoctor.fetch.contents import ContentError
-from trtdoctor.fetch.folder import Folder, Held, Watch, room_for
+from trtdoctor.fetch.folder import Folder, Held, Watch, amount, room_for
 from trtdoctor.fetch.insides import Inside, Insides
+from trtdoctor.fetch.pages import write_plan
 from trtdoctor.fetch.resolve import ResolveError, resolve
 from trtdoctor.fetch.shelves import Offer, Shelves, index_of, of_pip
 from trtdoctor.fetch.target import Target, target_of
@@ -93,9 +94,12 @@ def fetch(
             folder = Folder(directory, client, stated, watch)
             shelves = Shelves(client, indexes, target, last_resort)
             run = _Run(plan, shelves, Insides(client, folder, matrix, target, environ), target)
-            run.choose()
+            roots = run.roots()
             if shelves.is_down:
                 raise FetchError(f"{indexes[0].shown}: {shelves.is_down}")
+            if not dry_run:
+                write_plan(plan, directory, say)
+            run.choose(roots)
             return run.tell(folder, say) if dry_run else run.bring(folder, say)
     except LandingError as error:
         raise FetchError(str(error)) from None
@@ -116,9 +120,25 @@ class _Run:
         self._nested = False
         self._unread: dict[str, Inside] = {}
 
-    def choose(self) -> None:
+    def roots(self) -> list[Requirement]:
+        """The plan's pins that an index has; the others are missing."""
+        from packaging.requirements import Requirement
+
+        found = []
+        for name, version in self._plan.pins:
+            wanted = Requirement(f"{name}=={version}")
+            if self._newest(wanted) is None:
+                self._shelves.widen(name)
+            if self._newest(wanted) is not None:
+                found.append(wanted)
+                continue
+            names = [item.name for item in self._plan.files if item.distribution == name and item.version == version]
+            why = self._shelves.failed.get(name) or f"no index that was asked has it for {self._target.shown}"
+            self._missing.append(f"{' or '.join(names) or f'{name} {version}'} ({why})")
+        return found
+
+    def choose(self, roots: Sequence[Requirement]) -> None:
         """Which files: those of the plan, what they need, what their builds need."""
-        roots = list(self._roots())
         archives: list[Offer] = []
         for offer in self._resolved(roots, "the plan"):
             inside = self._look(offer)
@@ -145,21 +165,6 @@ class _Run:
     def _add(self, offer: Offer, *, lying: str | None = None, is_for_build: bool = False) -> None:
         found = None if lying else offer
         self._chosen.append(Chosen(offer.project, str(offer.version), found, lying, is_for_build))
-
-    def _roots(self) -> Iterator[Requirement]:
-        """The plan's pins that an index has; the others are missing."""
-        from packaging.requirements import Requirement
-
-        for name, version in self._plan.pins:
-            wanted = Requirement(f"{name}=={version}")
-            if self._newest(wanted) is None:
-                self._shelves.widen(name)
-            if self._newest(wanted) is not None:
-                yield wanted
-                continue
-            names = [item.name for item in self._plan.files if item.distribution == name and item.version == version]
-            why = self._shelves.failed.get(name) or f"no index that was asked has it for {self._target.shown}"
-            self._missing.append(f"{' or '.join(names) or f'{name} {version}'} ({why})")
 
     def _look(self, offer: Offer) -> Inside:
         """What an offer needs. Where that cannot be told it is missing itself, and whatever else is needed comes."""
@@ -198,11 +203,11 @@ class _Run:
         """Say what would come, and how much that is."""
         to_come = self._to_come(folder)
         for offer in to_come:
-            say(f"  {offer.file.name}: {_amount(offer.file.size) if offer.file.size else 'of unknown size'}")
+            say(f"  {offer.file.name}: {amount(offer.file.size) if offer.file.size else 'of unknown size'}")
         unknown = sum(offer.file.size is None for offer in to_come)
         more = f" and {unknown} of unknown size" if unknown else ""
         number = f"{len(to_come)} file{'s' if len(to_come) != 1 else ''}"
-        say(f"{number} to fetch, {_amount(sum(map(folder.lacks, to_come)))}{more}")
+        say(f"{number} to fetch, {amount(sum(map(folder.lacks, to_come)))}{more}")
         return Fetched(self._plan, tuple(dict.fromkeys(self._missing)), tuple(self._notes), self._nested)
 
     def bring(self, folder: Folder, say: Say) -> Fetched:
@@ -246,8 +251,4 @@ def _why(error: Exception) -> str:
 def _told(held: Held) -> str:
     state = "is there" if held.was_there else "fetched"
     told = "verified" if held.is_verified else "recorded: nobody stated it before"
-    return f"{state}, {_amount(held.size)}, SHA-256 {told}"
-
-
-def _amount(size: int) -> str:
-    return f"{size / (1 << 20):.1f} MiB" if size >= 1 << 20 else f"{-(-size >> 10)} KiB"
+    return f"{state}, {amount(held.size)}, SHA-256 {told}"

@@ -9,13 +9,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from trtdoctor.config.mirrors import Mirror
 from trtdoctor.matrix import Matrix
 from trtdoctor.mirror.state import State
 from trtdoctor.mirror_facts import MirrorItem, MirrorSide, MirrorSource
+from trtdoctor.net.gates import ALTOGETHER, Gates
 from trtdoctor.text import clean
 from trtdoctor.times import iso, parse
 
@@ -72,9 +73,10 @@ def take(
     found: dict[int, MirrorSource] = {}
     ends = time.monotonic() + seconds
     known = {mirror.id: state.source(mirror.id) if state is not None else None for mirror in asked}
+    gates = Gates(ALTOGETHER)  # many sources often have one host
 
     def work(number: int, mirror: Mirror) -> None:
-        found[number] = _one(mirror, matrix, known[mirror.id], now, environ, seconds, keep_answers=keep_answers)
+        found[number] = _one(mirror, matrix, known[mirror.id], now, environ, seconds, gates, keep_answers=keep_answers)
 
     threads = [
         threading.Thread(target=work, args=(number, mirror), name=f"mirror {mirror.id}", daemon=True)
@@ -100,6 +102,7 @@ def _one(
     now: datetime,
     environ: Mapping[str, str],
     seconds: float,
+    gates: Gates,
     *,
     keep_answers: bool,
 ) -> MirrorSource:
@@ -112,7 +115,8 @@ def _one(
         directory = cache_directory(environ) if keep_answers else None
         kept = Cache(directory) if directory else None
         look: Look = importlib.import_module(LOOKS[mirror.kind]).look
-        with Client(seconds, kept=kept, verify=trust(mirror), verify_at=usual_trust(mirror, matrix)) as client:
+        trusted: dict[str, Any] = {"verify": trust(mirror), "verify_at": usual_trust(mirror, matrix)}
+        with Client(seconds, kept=kept, gates=gates, **trusted) as client:
             source = look(mirror, matrix, client, before=before, now=now, environ=environ)
             return news.added(source, mirror, matrix, client, before=before, now=now)
     except ValueError as error:  # CredentialsError and its like: what the user configured

@@ -6,14 +6,13 @@ The address itself may be a secret (chat services put a key into its path), so n
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from trtdoctor.mirror.change import Change
-from trtdoctor.net.words import host_of, without_addresses
+from trtdoctor.net.words import host_of, is_here, without_addresses
 from trtdoctor.record import record
 from trtdoctor.text import clean
 
@@ -75,7 +74,7 @@ def of_options(
         raise WebhookError("the webhook is no address")
     if parts.username is not None or parts.password is not None:
         raise WebhookError("no credentials in the address of a webhook: name a variable with --webhook-token-env")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_here(host)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_here(host)):
         raise WebhookError(f"the webhook at {clean(host, 100)}: wanted https (http only to this machine itself)")
     return Webhook(url, _variable(environ, token_env) if token_env is not None else None)
 
@@ -85,15 +84,6 @@ def _variable(environ: Mapping[str, str], name: str) -> str:
     if not value:
         raise WebhookError(f"the environment variable {clean(name, 60)}, named for the webhook, is not set")
     return value
-
-
-def _is_here(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def send(webhook: Webhook, changes: Sequence[Change], *, at: str, seconds: float = SECONDS) -> tuple[str, ...]:

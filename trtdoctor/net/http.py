@@ -11,13 +11,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from trtdoctor.net.words import host_of, reason, shown
+from trtdoctor.net.gates import Gates
+from trtdoctor.net.sessions import Sessions
+from trtdoctor.net.words import host_of, is_here, reason, shown
 from trtdoctor.record import record
 from trtdoctor.text import clean
 
@@ -35,9 +37,11 @@ PATIENCE_SECONDS = 60.0
 """No server is waited for longer at a time, whatever it asks for."""
 TRY_AGAIN = (429, 500, 502, 503, 504)
 AT_ONCE = 4
-"""Requests under way to one host at a time."""
+"""Requests of one client that are under way to one host at a time."""
 _REDIRECTED = (301, 302, 303, 307, 308)
 _CHUNK = 65536
+_PACKINGS = ("", "identity", "gzip", "x-gzip", "deflate")
+"""How bodies may be packed: of others, and of one packing around another, a few bytes can become gigabytes."""
 
 
 class NetError(ValueError):
@@ -103,12 +107,14 @@ class Client:
         verify: bool | str = True,
         verify_at: Mapping[str, bool | str] | None = None,
         at_once: int = AT_ONCE,
+        gates: Gates | None = None,
         connect: float = CONNECT_SECONDS,
         read: float = READ_SECONDS,
     ) -> None:
         """``seconds`` is all the time that there is; ``verify`` is False, True, or a file of authorities.
 
-        ``verify_at`` says otherwise for single hosts and for those below them (``nvidia.com``).
+        ``verify_at`` says otherwise for single hosts and for those below them (``nvidia.com``). ``gates`` are shared
+        by clients that may ask the same host.
         """
         self.ends = time.monotonic() + seconds
         self.kept = kept
@@ -116,12 +122,11 @@ class Client:
         self._verify_at = dict(verify_at or {})
         self.counts: Counter[str] = Counter()
         """Requests by method, and ``bytes`` received in bodies."""
-        self._at_once = at_once
         self._timeouts = (connect, read)
-        self._gates: dict[str, threading.BoundedSemaphore] = {}
+        self._gates = Gates(at_once)
+        self._shared = gates
         self._lock = threading.Lock()
-        self._own = threading.local()
-        self._sessions: list[Any] = []
+        self._sessions = Sessions(loose=False in (verify, *self._verify_at.values()))
         self._known: dict[str, dict[str, Any]] = {}
 
     def __enter__(self) -> Self:
@@ -132,10 +137,7 @@ class Client:
 
     def close(self) -> None:
         """Give every connection back."""
-        with self._lock:
-            for session in self._sessions:
-                session.close()
-            self._sessions.clear()
+        self._sessions.close()
 
     @property
     def left(self) -> float:
@@ -216,16 +218,19 @@ class Client:
         redirects = REDIRECTS if follow else None
         for turn in range(tries):
             last = turn + 1 == tries
-            answer, final = self._follow(method, url, auth, dict(headers or {}), data, redirects, last=last)
-            if answer is None:
-                continue
-            try:
-                wait = _patience(answer.headers.get("retry-after"), turn)
-                if answer.status_code not in TRY_AGAIN or turn + 1 == tries or wait > min(PATIENCE_SECONDS, self.left):
-                    yield answer, final
-                    return
-            finally:
-                answer.close()
+            with self._sessions.lent() as session:
+                answer, final = self._follow(
+                    session, method, url, auth, dict(headers or {}), data, redirects, last=last
+                )
+                if answer is None:
+                    continue
+                try:
+                    wait = _patience(answer.headers.get("retry-after"), turn)
+                    if answer.status_code not in TRY_AGAIN or last or wait > min(PATIENCE_SECONDS, self.left):
+                        yield answer, final
+                        return
+                finally:
+                    answer.close()
             time.sleep(wait)
 
     @contextmanager
@@ -244,6 +249,7 @@ class Client:
 
     def _follow(
         self,
+        session: Any,
         method: str,
         url: str,
         auth: AuthBase | None,
@@ -254,34 +260,17 @@ class Client:
         last: bool,
     ) -> tuple[Any, str]:
         """Along redirections; None where there was no connection and it is worth another try."""
-        import requests
-
         start = url
         for _ in range((redirects or 0) + 1):
             if urlsplit(url).scheme not in ("http", "https"):
                 raise NetError(f"{shown(url)}: only http and https are asked", "hostile")
-            if self.left <= 0:
-                raise NetError(f"{shown(start)}: no time left")
-            try:
-                with self._gate(url):
-                    self._count(method, 1)
-                    asked = requests.Request(
-                        method, url, headers=headers, data=data, auth=auth if auth is not None else _nobody()
-                    )
-                    session = self._session()
-                    answer = session.send(
-                        session.prepare_request(asked),
-                        timeout=(min(self._timeouts[0], self.left + 0.1), min(self._timeouts[1], self.left + 0.1)),
-                        allow_redirects=False,
-                        **self._settings(session, url),
-                    )
-            except (requests.exceptions.SSLError, requests.exceptions.InvalidURL) as error:
-                raise NetError(f"{shown(url)}: {reason(error)}") from None
-            except (requests.RequestException, OSError, ValueError) as error:
-                if last or self.left <= 1:
-                    raise NetError(f"{shown(url)}: {reason(error)}") from None
-                time.sleep(0.1)
+            with self._turn(url, start):
+                answer = self._sent(session, method, url, auth, headers, data, last=last)
+            if answer is None:
                 return None, url
+            if answer.status_code == 407:
+                answer.close()
+                raise NetError(f"{shown(start)}: the proxy wants a login, or another one (407)")
             place = answer.headers.get("location")
             if answer.status_code not in _REDIRECTED or not place or redirects is None:
                 return answer, url
@@ -295,6 +284,40 @@ class Client:
             url = following
         raise NetError(f"{shown(start)}: more than {REDIRECTS} redirections", "hostile")
 
+    def _sent(
+        self,
+        session: Any,
+        method: str,
+        url: str,
+        auth: AuthBase | None,
+        headers: Mapping[str, str],
+        data: bytes | None,
+        *,
+        last: bool,
+    ) -> Any:
+        """The answer to one request; None as for :meth:`_follow`."""
+        import requests
+
+        self._count(method, 1)
+        seconds = self.left + 0.1
+        try:
+            asked = requests.Request(
+                method, url, headers=headers, data=data, auth=auth if auth is not None else _nobody()
+            )
+            return session.send(
+                session.prepare_request(asked),
+                timeout=(min(self._timeouts[0], seconds), min(self._timeouts[1], seconds)),
+                allow_redirects=False,
+                **self._settings(session, url),
+            )
+        except (requests.exceptions.SSLError, requests.exceptions.InvalidURL) as error:
+            raise NetError(f"{shown(url)}: {reason(error)}") from None
+        except (requests.RequestException, OSError, ValueError) as error:
+            if last or self.left <= 1:
+                raise NetError(f"{shown(url)}: {reason(error)}") from None
+            time.sleep(0.1)
+            return None
+
     def _body(self, answer: Any, url: str, most: int) -> bytes:
         """All of it. Raises :class:`NetError` for one that is too long, too slow, or breaks off."""
         return b"".join(self._parts(answer, url, most))
@@ -304,6 +327,9 @@ class Client:
         from urllib3.exceptions import HTTPError
 
         total = 0
+        packing = str(answer.headers.get("content-encoding") or "").strip().lower()
+        if decode and packing not in _PACKINGS:
+            raise NetError(f"{shown(url)}: the answer is packed in a way that was not asked for", "hostile")
         try:
             # read1 gives what has come: who sends a byte a second must not be waited for until a block is full.
             while part := answer.raw.read1(_CHUNK, decode_content=decode):
@@ -317,9 +343,16 @@ class Client:
         except (requests.RequestException, HTTPError, OSError) as error:
             raise NetError(f"{shown(url)}: the answer broke off ({reason(error)})") from None
 
-    def _gate(self, url: str) -> threading.BoundedSemaphore:
-        with self._lock:
-            return self._gates.setdefault(host_of(url), threading.BoundedSemaphore(self._at_once))
+    @contextmanager
+    def _turn(self, url: str, start: str) -> Iterator[None]:
+        """Wait until a request to the host of ``url`` may go out. Raises :class:`NetError` where time ends before."""
+        with ExitStack() as stack:
+            for gates in filter(None, (self._gates, self._shared)):
+                if not stack.enter_context(gates.through(url, self.left)):
+                    raise NetError(f"{shown(start)}: no time left")
+            if self.left <= 0:
+                raise NetError(f"{shown(start)}: no time left")
+            yield
 
     def _settings(self, session: Any, url: str) -> dict[str, Any]:
         """What the environment says of a host (proxies, authorities): read once, it is long in the reading."""
@@ -327,32 +360,15 @@ class Client:
         key = f"{place.scheme}://{place.netloc}"
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = session.merge_environment_settings(url, {}, True, self.verification(url), None)
+            found = session.merge_environment_settings(url, {}, True, self.verification(url), None)
+            if is_here(place.hostname or ""):
+                found["proxies"] = {}  # no proxy is the way to this machine itself, and none need see what goes there
+            self._known[key] = found
         return found
 
     def _count(self, name: str, number: int) -> None:
         with self._lock:
             self.counts[name] += number
-
-    def _session(self) -> Any:
-        """This thread's own session: requests does not promise that one may be shared."""
-        session = getattr(self._own, "session", None)
-        if session is None:
-            import requests
-
-            from trtdoctor import __version__
-
-            session = requests.Session()
-            session.headers["User-Agent"] = f"trtdoctor/{__version__}"
-            if False in (self.verify, *self._verify_at.values()):
-                import urllib3
-
-                # Whoever turned it off is told so by a finding, once, and not by each request.
-                urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-            self._own.session = session
-            with self._lock:
-                self._sessions.append(session)
-        return session
 
 
 @cache
