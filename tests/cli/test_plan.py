@@ -259,7 +259,7 @@ def test_a_mistake_gets_a_suggestion() -> None:
 
 def test_a_plan_that_has_none_of_what_is_asked_for_says_what_it_is_for(tmp_path: Path) -> None:
     said = complains(inside(*L4, "--install", "container", "--render", "requirements"))
-    assert "this plan installs nothing by pip (it is for container)" in said
+    assert "this plan installs nothing by pip (it is for container); --pick 2 takes the next way" in said
     file = tmp_path / "plan.yaml"
     file.write_text("schema: trtdoctor-plan-file/1\n")
     complains(inside("--from-file", str(file)))

@@ -159,8 +159,8 @@ def command(
         return 0
     if from_file is not None:
         return _of_file(from_file, render)
-    report, matrix = made()
-    _deliver(report, matrix, pick, top, written, render, format_, outputs, verbose)
+    report, _ = made()
+    _deliver(report, pick, top, written, render, format_, outputs, verbose)
     return 0 if report.plans else 1
 
 
@@ -188,12 +188,12 @@ def _one(
 
             say(as_table(report, verbose=False, color=False))
             raise click.exceptions.Exit(1)
-        return _picked(report, matrix, pick), matrix
+        return _picked(report, pick), matrix
 
     return find
 
 
-def _picked(report: PlanReport, matrix: Matrix, pick: int) -> Planned:
+def _picked(report: PlanReport, pick: int) -> Planned:
     if pick > len(report.plans):
         raise click.BadParameter(f"there are only {len(report.plans)} plans", param_hint="--pick")
     from trtdoctor.plan.write import planned
@@ -311,7 +311,6 @@ def _with_gpus(snapshot: Snapshot, gpus: tuple[str, ...]) -> Snapshot:
 
 def _deliver(
     report: PlanReport,
-    matrix: Matrix,
     pick: int,
     top: int,
     written: str | None,
@@ -321,13 +320,13 @@ def _deliver(
     verbose: bool,
 ) -> None:
     if (written or render) and report.plans:
-        plan = _picked(report, matrix, pick)
+        plan = _picked(report, pick)
         if written:
             from trtdoctor.planned import to_yaml
 
             write_output(written, to_yaml(plan))
         if render:
-            say(_rendered(plan, render))
+            say(_rendered(plan, render, f"; --pick {pick + 1} takes the next way"))
             return
     report = replace(report, plans=report.plans[:top])
 
@@ -348,7 +347,7 @@ def _of_file(name: str, render: str | None) -> int:
     return 0
 
 
-def _rendered(plan: Planned, kind: str) -> str:
+def _rendered(plan: Planned, kind: str, otherwise: str = "") -> str:
     from importlib import import_module
 
     from trtdoctor.planned import PlannedError
@@ -356,5 +355,5 @@ def _rendered(plan: Planned, kind: str) -> str:
     try:
         made: str = import_module(f"trtdoctor.render.plan_{kind}").render(plan)
     except PlannedError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(f"{error}{otherwise}") from None
     return made
