@@ -240,7 +240,10 @@ def _behind(gap: Gap, context: Context) -> Problem:
     number = "tag" if newest.kind == "image" else "release"
     many = f"{gap.releases} {number}s" if gap.releases > 1 else f"1 {number}"
     whom = f" (for {called(gap.machine, context)})" if len(machines(context)) > 1 else ""
-    facts = [gap.view.found(f"newest: {stack.short}", "upstream") for stack in gap.newer[:_FACTS]]
+    facts = [
+        gap.view.found(f"{'also' if number else 'newest'}: {stack.short}", "upstream")
+        for number, stack in enumerate(gap.newer[:_FACTS])
+    ]
     if here is None:
         return Problem(
             Severity.WARNING,

@@ -46,7 +46,8 @@ class View:
     def found(self, value: str, side: str = MIRROR) -> FoundFact:
         """A fact for a finding: what is at this source; where that is, unless it is hidden."""
         place = self.source.side(side)
-        return FoundFact(f"mirror {self.name}", value, place.address if place is not None else None, "mirrors")
+        whose = f"upstream of {self.name}" if side == UPSTREAM else f"mirror {self.name}"
+        return FoundFact(whose, value, place.address if place is not None else None, "mirrors")
 
 
 def views(context: Context) -> tuple[View, ...]:
