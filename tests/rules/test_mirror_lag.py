@@ -281,7 +281,7 @@ def test_nothing_that_would_do_is_a_warning() -> None:
     assert "nothing that would do can be had whole from corp" in report.headline
     keys = [(fact.key, str(fact.value).partition(":")[0]) for fact in only(report, "MIR203").facts]
     assert keys[0] == ("upstream of corp", "newest")
-    assert {key for key in keys[1:]} <= {("upstream of corp", "also")}
+    assert set(keys[1:]) <= {("upstream of corp", "also")}
 
 
 def test_nothing_newer_is_no_finding() -> None:
