@@ -204,6 +204,8 @@ def test_the_driver_of_a_framework_that_only_lies_there_is_a_warning() -> None:
     live = Snapshot(kind="live", driver=stated.driver, interpreters=stated.interpreters)
     assert codes(report(live), "FWK") == {"FWK105": "warning"}
     assert codes(report(live, "build", "torch"), "FWK") == {"FWK105": "error"}
+    inside = snapshot_of({"driver": "535.104.05", "packages": {"torch": "2.11.0+cu130"}, "container": {}})
+    assert codes(report(inside), "FWK") == {"FWK105": "warning"}  # it may bring cuda-compat
     in_front = replace(stated.driver, library_kind="compat")
     assert codes(report(replace(live, driver=in_front)), "FWK") == {}
 

@@ -80,7 +80,7 @@ def plan_of(question: Question, candidate: Candidate, told: bool = False) -> Pla
         index=index,
         extra_index=extra_index,
         image=image_there(question, build.name) if build is not None and build.way == "container" else None,
-        artefacts=tuple(_artefacts(question, candidate, build, wanted)),
+        artefacts=tuple(_artefacts(question, candidate, build, wanted, extra_index)),
         apt=apt_pins(question, candidate),
         driver_floor=str(floor) if floor is not None else None,
         toolkit=_toolkit(build) if build is not None else None,
@@ -95,13 +95,12 @@ def _toolkit(build: Build) -> str | None:
 
 
 def _artefacts(
-    question: Question, candidate: Candidate, build: Build | None, wanted: Sequence[Pin]
+    question: Question, candidate: Candidate, build: Build | None, wanted: Sequence[Pin], extra: str | None
 ) -> Iterator[PlannedFile]:
     """The files that pip would take, as far as they are recorded; the image."""
     if build is not None and build.way == "container":
         yield PlannedFile(image_there(question, build.name))
         return
-    _, extra = sources(question, wanted)
     python = candidate.environment.get("python")
     platform = question.platforms[0] if len(question.platforms) == 1 else None
     for name, version in wanted:

@@ -10,6 +10,7 @@ from trtdoctor.plan.builds import Build
 from trtdoctor.plan.driver import capability_fact
 from trtdoctor.plan.model import Refusal
 from trtdoctor.plan.question import Question
+from trtdoctor.rules.common import libc_of
 from trtdoctor.rules.releases import build_flavours
 from trtdoctor.rules.wheels import glibc_of, listed, tags_for
 from trtdoctor.versions import Answer, Version
@@ -155,7 +156,7 @@ def _by_wheel(question: Question, build: Build, platform: str) -> Iterator[Refus
 def _by_libc(question: Question, what: str, floors: list[Version]) -> Iterator[Refusal]:
     """A C library that is another one, or older than any of ``floors``."""
     found = question.snapshot.platform
-    if (found.libc or bases.libc_of(question.matrix, found.distribution)) == "musl":
+    if libc_of(question.context) == "musl":
         yield Refusal("musl", f"{what} want glibc")
         return
     have = Version.maybe(found.glibc)

@@ -28,9 +28,8 @@ def managed(context: ProbeContext, path: str, version: str | None) -> bool | Non
     known = [library for library in libraries if exists(context, f"{library}/os.py")]
     if not known:
         return None
-    return any(exists(context, f"{library}/EXTERNALLY-MANAGED") for library in known) and not _is_told_to_install(
-        context
-    )
+    is_marked = any(exists(context, f"{library}/EXTERNALLY-MANAGED") for library in known)
+    return is_marked and not _is_told_to_install(context)
 
 
 def _is_told_to_install(context: ProbeContext) -> bool:

@@ -15,7 +15,15 @@ from trtdoctor.rules.common import (
     error_text,
     gpu_labels,
 )
-from trtdoctor.rules.driver_needs import REFUSED, Need, compat_of, is_major_compatible, needs_of, upgrade
+from trtdoctor.rules.driver_needs import (
+    REFUSED,
+    Need,
+    compat_of,
+    image_may_help,
+    is_major_compatible,
+    needs_of,
+    upgrade,
+)
 from trtdoctor.rules.releases import candidates, identity, label
 from trtdoctor.stack import ABSENT, GpuFact, Installation
 from trtdoctor.versions import Answer, Version
@@ -60,7 +68,7 @@ def driver_below_cuda_floor(ctx: Context) -> Iterator[Problem]:
         code = 804 if refused.word == "class" else 803
         note = f" The forward-compatibility library in front does not help: {refused.reason}."
     serious = len(failed) == len(needs) and (worst.component != "cuda" or ctx.stack.state("tensorrt") != ABSENT)
-    if _image_may_help(ctx):
+    if image_may_help(ctx):
         serious = False
         note = " An image may bring a forward-compatibility library, which serves data-centre GPUs on an older driver."
     windows = " in Windows" if ctx.snapshot.platform.wsl else ""
@@ -80,17 +88,6 @@ def driver_below_cuda_floor(ctx: Context) -> Iterator[Problem]:
         if refused or worst.component != "cuda"
         else None,
     )
-
-
-def _image_may_help(ctx: Context) -> bool:
-    """Whether a container's forward-compatibility library may be in use without anybody having said so.
-
-    NVIDIA's images put one in front when they start on a data-centre GPU with an older driver.
-    """
-    found = ctx.snapshot
-    if found.container is None or found.driver.library_kind is not None:
-        return False
-    return not ctx.stack.gpus or any(gpu.kind in (None, "datacenter") for gpu in ctx.stack.gpus)
 
 
 def _reaches(ctx: Context, driver: Version, need: Need) -> Answer:

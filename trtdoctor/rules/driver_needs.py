@@ -155,3 +155,14 @@ def _compat_cuda(ctx: Context) -> Version | None:
         return Version.maybe(found.cuda)
     present = {item.version for item in ctx.stack.of("cuda") if item.version and item.version.minor is not None}
     return present.pop() if len(present) == 1 else None
+
+
+def image_may_help(ctx: Context) -> bool:
+    """Whether a container's forward-compatibility library may be in use without anybody having said so.
+
+    NVIDIA's images put one in front when they start on a data-centre GPU with an older driver.
+    """
+    found = ctx.snapshot
+    if found.container is None or found.driver.library_kind is not None:
+        return False
+    return not ctx.stack.gpus or any(gpu.kind in (None, "datacenter") for gpu in ctx.stack.gpus)

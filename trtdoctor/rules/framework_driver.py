@@ -8,7 +8,7 @@ from trtdoctor.findings import Severity
 from trtdoctor.matrix import Fact
 from trtdoctor.rules.base import Context, Problem, rule
 from trtdoctor.rules.common import error_text
-from trtdoctor.rules.driver_needs import Need, need_of, upgrade
+from trtdoctor.rules.driver_needs import Need, image_may_help, need_of, upgrade
 from trtdoctor.rules.frameworks_found import ONNXRUNTIME, TORCH, Framework, cuda_of, find, is_meant
 from trtdoctor.rules.releases import cuda_major, distribution_found
 from trtdoctor.versions import Answer, Version
@@ -38,6 +38,7 @@ def driver_below_framework_cuda(context: Context) -> Iterable[Problem]:
     driver = context.stack.driver
     if driver is None or context.stack.jetson or context.snapshot.driver.library_kind == "compat":
         return
+    serious = not image_may_help(context)
     for name, component in _COMPONENTS.items():
         found = find(context, name)
         major, is_sure = _cuda_of(context, found) if found is not None else (None, False)
@@ -47,7 +48,7 @@ def driver_below_framework_cuda(context: Context) -> Iterable[Problem]:
         if need.floor is None or driver.at_least(need.floor) is not Answer.NO:
             continue
         yield Problem(
-            Severity.ERROR if is_sure and is_meant(context, component) else Severity.WARNING,
+            Severity.ERROR if serious and is_sure and is_meant(context, component) else Severity.WARNING,
             f"Driver {driver} is too old for {found.label}: CUDA {major} needs {need.floor} or newer",
             breaks=f"{name} finds no GPU: {error_text(context, 35)}.",
             detail="" if is_sure else "A build by conda, or from its sources, may be for an older CUDA.",
