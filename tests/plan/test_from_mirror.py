@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from trtdoctor.declared import snapshot_of
 from trtdoctor.judge import judge
 from trtdoctor.matrix import load
 from trtdoctor.mirror.state import State, write
-from trtdoctor.mirror_facts import MirrorSource
+from trtdoctor.mirror_facts import MirrorSide, MirrorSource
 from trtdoctor.obtainable import Obtainable
 from trtdoctor.plan.answer import answer
 from trtdoctor.plan.model import PlanReport
@@ -99,6 +100,19 @@ def test_of_a_mirror_of_images_only_images_are_offered() -> None:
     assert images == ["nvcr.io/nvidia/tensorrt:26.07-py3"]
     pulled = report.plans[0].commands[0].text
     assert pulled == "docker pull registry.example:5000/ngc/nvidia/tensorrt:26.07-py3"
+
+
+def test_an_image_comes_from_the_mirror_that_has_it_whatever_its_upstream() -> None:
+    above, here = "https://hub.example/ngc/nvidia/tensorrt", "http://cell.example:5000/trt"
+    sides = (MirrorSide("upstream", above, "ok"), MirrorSide("mirror", here, "ok"))
+    one = oci(tag("26.07-py3"), tag("26.03-py3", "missing"))
+    other = replace(oci(tag("26.07-py3", "missing"), tag("26.03-py3")), id="cell", sides=sides)
+    report = plans(one, replace(other, upstream=above, mirror=here))
+    pulled = {plan.commands[0].text for plan in report.plans}
+    assert "docker pull registry.example:5000/ngc/nvidia/tensorrt:26.07-py3" in pulled
+    assert "docker pull cell.example:5000/trt:26.03-py3" in pulled
+    elsewhere = replace(oci(), upstream="https://nvcr.io/nvidia/mytensorrt")
+    assert not plans(elsewhere).plans
 
 
 def test_a_framework_that_the_mirror_lacks_is_not_taken() -> None:

@@ -41,8 +41,8 @@ def lacking(question: Question, build: Build) -> Iterator[Refusal]:
 
 def _judged(question: Question, held: Obtainable, build: Build) -> Iterator[Judgement]:
     if build.way == "container":
-        platform = question.platforms[0] if len(question.platforms) == 1 else None
-        yield held.image(build.name, platform=platform)
+        places = _places(question, build.name)
+        yield next((judged for _, judged in places), None) or held.image(build.name)
     elif build.way == "apt":
         yield from (held.apt(name, version) for name, version in packages_of(question, build))
     else:
@@ -81,11 +81,24 @@ def out_of_reach(question: Question, environment: Environment) -> Refusal | None
 
 def image_there(question: Question, reference: str) -> str:
     """What an image is called on the mirror that has it; as it was where none is looked at."""
-    repository, _, tag = reference.rpartition(":")
-    for source in question.held.sources if question.held is not None else ():
-        if source.kind == "oci" and source.upstream and source.mirror and _bare(source.upstream) == repository:
-            return f"{_bare(source.mirror)}:{tag}"
-    return reference
+    return next((name for name, judged in _places(question, reference) if judged.answer is Answer.YES), reference)
+
+
+def _places(question: Question, reference: str) -> list[tuple[str, Judgement]]:
+    """What an image is called on each mirror of its repository, and whether that has it; those that have it come first.
+
+    The upstream may be a mirror itself: what counts is the end of its path, ``nvidia/tensorrt``.
+    """
+    held = question.held
+    if held is None:
+        return []
+    name, _, tag = reference.rpartition(":")
+    end = f"/{name.partition('/')[2]}"
+    platform = question.platforms[0] if len(question.platforms) == 1 else None
+    mirrors = [source for source in held.sources if source.kind == "oci" and source.upstream and source.mirror]
+    names = [f"{_bare(one.mirror or '')}:{tag}" for one in mirrors if _bare(one.upstream or "").endswith(end)]
+    found = [(there, held.image(there, platform=platform)) for there in names]
+    return sorted(found, key=lambda place: place[1].answer is not Answer.YES)
 
 
 def indexes(question: Question) -> tuple[str, str | None] | None:
